@@ -1,0 +1,207 @@
+//! Facts: what has happened in a run, in the past tense. State is derived from them.
+//!
+//! They are stored as JSON and read back for years: a field may be added with a default, a
+//! variant may be added; neither is renamed or removed. `tests/journals/` holds old ones.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use super::time::Timestamp;
+use super::{Map, Value};
+
+/// Where a step stands in the workflow, with the iterations it is in: `contact`, `2/then/0`, `each[3]/charge`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Address(Arc<str>);
+
+impl Address {
+    /// The address with this text.
+    #[must_use]
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// A fact and its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When. A pure step's fact has the time of the fact before it, so that a replay gives the same.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// Which way an `if` went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Branch {
+    /// The condition was true.
+    Then,
+    /// The condition was false.
+    Else,
+}
+
+impl Branch {
+    /// Its segment in an address.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Then => "then",
+            Self::Else => "else",
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All steps done, or a `stop`; with the last output.
+    Succeeded {
+        /// The last output.
+        output: Arc<Value>,
+    },
+    /// A step failed and nothing took care of it.
+    Failed {
+        /// The step, or nothing when the run failed before its first step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<Address>,
+        /// Why.
+        error: Failure,
+    },
+    /// A person ended it.
+    Canceled,
+}
+
+/// One thing that has happened in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// The workflow's `if` could not be evaluated, so the run fails before its first step.
+    ConditionFailed {
+        /// Why.
+        error: Failure,
+    },
+    /// The step's `if` was false.
+    StepSkipped {
+        /// Where.
+        step: Address,
+    },
+    /// An `if` step went one way.
+    BranchTaken {
+        /// Where.
+        step: Address,
+        /// Which way.
+        branch: Branch,
+    },
+    /// A `set` step wrote into `vars`.
+    VarsSet {
+        /// Where.
+        step: Address,
+        /// The names and their new values.
+        vars: Map,
+    },
+    /// A step that touches nothing outside gave its output.
+    StepEvaluated {
+        /// Where.
+        step: Address,
+        /// The output.
+        output: Arc<Value>,
+    },
+    /// A call that may happen at most once is about to be made.
+    CallStarted {
+        /// Where.
+        step: Address,
+        /// Which try, from 1.
+        attempt: u32,
+    },
+    /// The other side answered as expected.
+    CallSucceeded {
+        /// Where.
+        step: Address,
+        /// Which try, from 1.
+        attempt: u32,
+        /// The output.
+        output: Arc<Value>,
+    },
+    /// A try failed and another one follows.
+    CallRetried {
+        /// Where.
+        step: Address,
+        /// Which try failed, from 1.
+        attempt: u32,
+        /// Why.
+        error: Failure,
+        /// When the next one is due.
+        due: Timestamp,
+    },
+    /// The step failed for good.
+    StepFailed {
+        /// Where.
+        step: Address,
+        /// How many tries were made; 0 for steps that make no call.
+        attempts: u32,
+        /// Why.
+        error: Failure,
+    },
+    /// A `stop` step ended the run.
+    RunStopped {
+        /// Where.
+        step: Address,
+        /// The run's output.
+        output: Arc<Value>,
+    },
+    /// The workflow's `timeout` passed.
+    RunTimedOut {
+        /// Why.
+        error: Failure,
+    },
+    /// A person asked to end the run.
+    CancelRequested,
+    /// The run ended; nothing follows.
+    RunFinished {
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+impl Fact {
+    /// The step the fact is about.
+    #[must_use]
+    pub fn step(&self) -> Option<&Address> {
+        match self {
+            Self::StepSkipped { step }
+            | Self::BranchTaken { step, .. }
+            | Self::VarsSet { step, .. }
+            | Self::StepEvaluated { step, .. }
+            | Self::CallStarted { step, .. }
+            | Self::CallSucceeded { step, .. }
+            | Self::CallRetried { step, .. }
+            | Self::StepFailed { step, .. }
+            | Self::RunStopped { step, .. } => Some(step),
+            Self::ConditionFailed { .. } | Self::RunTimedOut { .. } | Self::CancelRequested | Self::RunFinished { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The store port. Not "dequeue a job": events are accepted, facts are committed, both durable on
+//! return; what is open is loaded at start. Ready queues, lanes and timers live in the owner's memory.
+//!
+//! [`Journal`] is what the rest of the program holds: it groups writes, so that everything queued
+//! while the last sync ran is written and synced once.
+
+pub mod conformance;
+pub mod embedded;
+pub mod journal;
+pub mod kv;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::{Event, Match};
+use crate::domain::id::{EventId, Revision, RunId};
+use crate::domain::journal::{Address, Entry};
+use crate::domain::run::Status;
+use crate::domain::time::Timestamp;
+
+/// Counts the owners of a shard. A commit under an older epoch is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Epoch(pub u64);
+
+/// Why the store could not do something. Every variant says what a person can do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error("the store {0} is in use by another process; stop that one, or serve with another --data folder")]
+    Locked(String),
+    /// Made by a newer version.
+    #[error("the store has data format {found}, and this version reads up to {known}; use the newer hence that wrote it")]
+    NewerFormat {
+        /// In the store.
+        found: u32,
+        /// The newest this program reads.
+        known: u32,
+    },
+    /// It cannot be read; what was tried is in the text.
+    #[error("the store is damaged: {0}; restore a backup, or move the folder away to start empty")]
+    Damaged(String),
+    /// No space, or the watermark was reached.
+    #[error("the disk is full: {0}; free some space, new events are refused until then")]
+    Full(String),
+    /// The disk failed.
+    #[error("the store could not read or write: {0}")]
+    Io(String),
+    /// More waits than the bound allows.
+    #[error("{waiting} accepted runs are waiting already (limit {limit}); new events are refused until some are done")]
+    Overloaded {
+        /// How many wait.
+        waiting: usize,
+        /// The setting `limits.backlog`.
+        limit: usize,
+    },
+    /// The committer has stopped: the process is shutting down.
+    #[error("hence is shutting down")]
+    Closed,
+    /// The store's URL cannot be used.
+    #[error("`{0}` is not a store: expected redb://PATH, sled://PATH or memory:")]
+    BadUrl(String),
+}
+
+/// Why one commit was refused. The others of its batch are not touched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Another node has taken the shard.
+    #[error("the shard of {0} has a newer owner")]
+    Fenced(RunId),
+    /// The journal has moved on: a step of the batch was completed already.
+    #[error("{run} has {len} facts, not {expected}: another writer was here")]
+    Conflict {
+        /// Which run.
+        run: RunId,
+        /// Facts in the store.
+        len: u32,
+        /// Facts the writer knew of.
+        expected: u32,
+    },
+    /// There is no such run.
+    #[error("there is no {0}")]
+    Unknown(RunId),
+    /// The store itself failed; nothing of the batch was written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An event to accept, with the runs it starts.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// The event; `event.head.matches` names the same runs.
+    pub event: Arc<Event>,
+    /// Makes a repeat recognisable.
+    pub dedupe: Option<DedupeKey>,
+    /// One per matching workflow.
+    pub runs: Vec<NewRun>,
+    /// A schedule's cursor, moved together with the event.
+    pub cursor: Option<Cursor>,
+}
+
+/// A key that is remembered until a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DedupeKey {
+    /// A SHA-256 of scope and key.
+    pub hash: [u8; 32],
+    /// From then on the key is new again. Keys are also forgotten when the event is.
+    pub until: Timestamp,
+}
+
+/// How far a schedule has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The trigger's name.
+    pub name: Arc<str>,
+    /// The last slot that was served.
+    pub slot: Timestamp,
+}
+
+/// A run to start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRun {
+    /// Its name.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow: Arc<str>,
+    /// The revision it keeps.
+    pub revision: Revision,
+    /// Facts it begins with: none, or that its condition failed.
+    pub facts: Vec<Entry>,
+}
+
+/// What became of an accepted event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Accepted {
+    /// It is stored and its runs will be done.
+    New,
+    /// It was here before.
+    Duplicate {
+        /// The first event.
+        event: EventId,
+        /// What came of that one.
+        matches: Vec<Match>,
+    },
+}
+
+/// Facts to add to a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// Whose.
+    pub run: RunId,
+    /// The committer's epoch for the run's shard.
+    pub epoch: Epoch,
+    /// How many facts the writer knew of: the first new one's position.
+    pub from: u32,
+    /// The new facts, in order.
+    pub entries: Vec<Entry>,
+    /// Where the run stands after them.
+    pub status: Status,
+    /// When a waiting run has more to do.
+    pub wake: Option<Timestamp>,
+    /// The failure in one line, for lists, once the run has failed.
+    pub error: Option<RunError>,
+}
+
+/// A failed run's failure in one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunError {
+    /// The step that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Address>,
+    /// Why.
+    pub message: String,
+}
+
+/// What can be written: an event accepted, facts committed, a wish recorded.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// An event and its runs.
+    Accept(Accept),
+    /// Facts of a run.
+    Commit(Commit),
+    /// A person wants this run to end. Kept until the run has ended; its owner is told.
+    Cancel(RunId),
+}
+
+/// What came of a [`Write`], in the same order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Written {
+    /// Of an accept.
+    Accepted(Accepted),
+    /// Of a commit: done.
+    Committed,
+    /// Of a cancel: whether the run was still open.
+    Canceling(bool),
+    /// Of a commit or cancel: refused; the other writes of the batch are not touched.
+    Refused(CommitError),
+}
+
+/// A run as lists show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunHead {
+    /// Its name.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow: Arc<str>,
+    /// The revision it keeps.
+    pub revision: Revision,
+    /// The event that started it.
+    pub event: EventId,
+    /// Where it stands.
+    pub status: Status,
+    /// When it was accepted.
+    pub accepted: Timestamp,
+    /// The time of its last fact.
+    pub updated: Timestamp,
+    /// When a waiting run has more to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake: Option<Timestamp>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+}
+
+/// A run that has not ended, as `load` finds it. Small: there may be a million of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Which.
+    pub id: RunId,
+    /// When it has more to do; nothing means now.
+    pub wake: Option<Timestamp>,
+    /// A person wants it to end.
+    pub cancel: bool,
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunFilter {
+    /// Only this workflow's.
+    pub workflow: Option<String>,
+    /// Only these; empty means all.
+    pub status: Vec<Status>,
+    /// Only those accepted at or after this time.
+    pub since: Option<Timestamp>,
+    /// Only those older than this one: the page after it.
+    pub before: Option<RunId>,
+}
+
+/// A workflow with everything it uses, as stored: what a run needs to go on after the files changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionFiles {
+    /// Path below the project folder, and content. The workflow's own file is the first.
+    pub files: Vec<(String, String)>,
+}
+
+/// A durable store. Every call's promise is in its comment; one suite (`conformance`) checks them all.
+pub trait Store: Send + Sync {
+    /// Becomes the owner of all shards: the epoch grows by one, older owners are fenced. Durable on return.
+    fn acquire(&self) -> BoxFuture<'_, Result<Epoch, StoreError>>;
+
+    /// Writes a batch. Each write is all or nothing; on `Ok` everything not `Refused` is on stable
+    /// storage. On `Err` nothing of the batch was written. Within a batch, later writes see earlier ones.
+    fn write(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<Vec<Written>, StoreError>>;
+
+    /// Every run that has not ended, oldest first.
+    fn load(&self) -> BoxFuture<'_, Result<Vec<OpenRun>, StoreError>>;
+
+    /// Stores what a revision is made of; storing it again does nothing. Durable on return.
+    fn put_revision(&self, revision: Revision, files: RevisionFiles) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// What a revision is made of.
+    fn revision(&self, revision: Revision) -> BoxFuture<'_, Result<Option<RevisionFiles>, StoreError>>;
+
+    /// One run.
+    fn run(&self, run: RunId) -> BoxFuture<'_, Result<Option<RunHead>, StoreError>>;
+
+    /// A run's facts, oldest first.
+    fn facts(&self, run: RunId) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
+
+    /// One event with its body.
+    fn event(&self, event: EventId) -> BoxFuture<'_, Result<Option<Event>, StoreError>>;
+
+    /// Runs, newest first, at most `limit`. Looks at no more than 10,000 of them, so that a rare filter stays bounded.
+    fn runs(&self, filter: RunFilter, limit: usize) -> BoxFuture<'_, Result<Page<RunHead, RunId>, StoreError>>;
+
+    /// Events without their bodies, newest first, older than `before`, at most `limit`.
+    fn events(
+        &self,
+        before: Option<EventId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Page<crate::domain::event::EventHead, EventId>, StoreError>>;
+
+    /// How far a schedule has come.
+    fn cursor(&self, name: &str) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>>;
+
+    /// The time of the newest id in the store, so that new ones sort after it.
+    fn newest(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>>;
+
+    /// Forgets dedupe keys whose window has ended, at most `limit` of them; says how many.
+    fn forget_keys(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
+}
+
+/// A page of a listing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T, K> {
+    /// Newest first.
+    pub items: Vec<T>,
+    /// Where the next page begins (`before`), when there may be one.
+    pub next: Option<K>,
+}
