@@ -12,6 +12,7 @@ pub mod next;
 pub mod retry;
 pub mod run;
 pub mod schedule;
+pub mod secret;
 pub mod time;
 pub mod workflow;
 

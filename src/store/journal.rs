@@ -1,1 +1,219 @@
-//! Stub.
+//! The group committer: what intake and executor write through.
+//!
+//! One task takes everything queued while the last sync ran, writes it as one batch, and answers
+//! all of it. There is no fixed delay: an idle committer writes at once, a busy one writes more at a time.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Accept, Accepted, Commit, CommitError, NewRun, Store, StoreError, Write, Written};
+use crate::domain::event::Event;
+use crate::domain::id::RunId;
+
+/// The most writes that go into one batch.
+const BATCH_LIMIT: usize = 1024;
+/// How many writes may wait for the committer before writers wait themselves.
+const QUEUE_LIMIT: usize = 8192;
+
+/// What the executor is told, after it is durable.
+#[derive(Debug)]
+pub enum Feed {
+    /// A run was accepted.
+    Run(Box<FreshRun>),
+    /// A person wants this run to end.
+    Cancel(RunId),
+}
+
+/// A run that was accepted just now, with its event still in memory.
+#[derive(Debug)]
+pub struct FreshRun {
+    /// The run as it was accepted.
+    pub run: NewRun,
+    /// Its event.
+    pub event: Arc<Event>,
+}
+
+/// The store, its committer and what is known about runs beyond it.
+pub struct Journal {
+    store: Arc<dyn Store>,
+    queue: mpsc::Sender<Job>,
+    waiting: AtomicUsize,
+    backlog_limit: usize,
+    driven: Mutex<HashSet<RunId>>,
+}
+
+struct Job {
+    write: Write,
+    feed: Vec<Feed>,
+    done: oneshot::Sender<Result<Written, StoreError>>,
+}
+
+/// The committer: run it as a task. It ends once every [`Journal`] is dropped and the queue is empty.
+pub struct Committer {
+    store: Arc<dyn Store>,
+    queue: mpsc::Receiver<Job>,
+    feed: mpsc::Sender<Feed>,
+}
+
+impl Journal {
+    /// A journal over `store`, the committer to run, and what the executor listens to.
+    /// New events are refused while `backlog_limit` accepted runs have not been begun.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, backlog_limit: usize) -> (Arc<Self>, Committer, mpsc::Receiver<Feed>) {
+        let (queue, jobs) = mpsc::channel(QUEUE_LIMIT);
+        let (feed, fed) = mpsc::channel(QUEUE_LIMIT);
+        let committer = Committer { store: Arc::clone(&store), queue: jobs, feed };
+        let journal = Self { store, queue, waiting: AtomicUsize::new(0), backlog_limit, driven: Mutex::default() };
+        (Arc::new(journal), committer, fed)
+    }
+
+    /// For reading.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Stores an event with its runs. Durable on return, also when the caller goes away meanwhile.
+    ///
+    /// # Errors
+    /// When the store cannot, or too many runs wait already; nothing is stored then.
+    pub async fn accept(&self, accept: Accept) -> Result<Accepted, StoreError> {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if self.backlog_limit <= waiting && !accept.runs.is_empty() {
+            return Err(StoreError::Overloaded { waiting, limit: self.backlog_limit });
+        }
+        let feed: Vec<Feed> =
+            accept.runs.iter().map(|run| Feed::Run(Box::new(FreshRun { run: run.clone(), event: Arc::clone(&accept.event) }))).collect();
+        let starting = feed.len();
+        self.waiting.fetch_add(starting, Ordering::Relaxed);
+        let written = self.write(Write::Accept(accept), feed).await;
+        if !matches!(written, Ok(Written::Accepted(Accepted::New))) {
+            self.waiting.fetch_sub(starting, Ordering::Relaxed);
+        }
+        match written? {
+            Written::Accepted(accepted) => Ok(accepted),
+            other => Err(out_of_step(&other)),
+        }
+    }
+
+    /// Adds facts to a run. Durable on return.
+    ///
+    /// # Errors
+    /// When the commit is refused, or the store cannot.
+    pub async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        match self.write(Write::Commit(commit), Vec::new()).await? {
+            Written::Committed => Ok(()),
+            Written::Refused(error) => Err(error),
+            other => Err(out_of_step(&other).into()),
+        }
+    }
+
+    /// Records that a run is to end, and tells its owner. Says whether it was still open. Durable on return.
+    ///
+    /// # Errors
+    /// When there is no such run, or the store cannot.
+    pub async fn cancel(&self, run: RunId) -> Result<bool, CommitError> {
+        match self.write(Write::Cancel(run), vec![Feed::Cancel(run)]).await? {
+            Written::Canceling(open) => Ok(open),
+            Written::Refused(error) => Err(error),
+            other => Err(out_of_step(&other).into()),
+        }
+    }
+
+    async fn write(&self, write: Write, feed: Vec<Feed>) -> Result<Written, StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.queue.send(Job { write, feed, done }).await.ok().ok_or(StoreError::Closed)?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// The executor began with runs that were accepted or found open.
+    pub fn begun(&self, run: RunId, was_waiting: bool) {
+        if was_waiting {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.driven().insert(run);
+    }
+
+    /// The executor found this many open runs at start.
+    pub fn found_waiting(&self, runs: usize) {
+        self.waiting.fetch_add(runs, Ordering::Relaxed);
+    }
+
+    /// The executor has put a run down: ended, parked or released.
+    pub fn put_down(&self, run: RunId) {
+        self.driven().remove(&run);
+    }
+
+    /// Whether a step of the run is being done at this moment.
+    #[must_use]
+    pub fn is_driven(&self, run: RunId) -> bool {
+        self.driven().contains(&run)
+    }
+
+    /// How many accepted runs have not been begun.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The setting `limits.backlog`.
+    #[must_use]
+    pub fn backlog_limit(&self) -> usize {
+        self.backlog_limit
+    }
+
+    fn driven(&self) -> std::sync::MutexGuard<'_, HashSet<RunId>> {
+        self.driven.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn out_of_step(written: &Written) -> StoreError {
+    StoreError::Io(format!("the store answered another write than the one it was given ({written:?})"))
+}
+
+impl Committer {
+    /// Writes until the last [`Journal`] is gone.
+    pub async fn run(mut self) {
+        let mut jobs = Vec::with_capacity(BATCH_LIMIT);
+        while 0 < self.queue.recv_many(&mut jobs, BATCH_LIMIT).await {
+            let mut writes = Vec::with_capacity(jobs.len());
+            let mut waiting = Vec::with_capacity(jobs.len());
+            for job in jobs.drain(..) {
+                writes.push(job.write);
+                waiting.push((job.feed, job.done));
+            }
+            match self.store.write(writes).await {
+                Ok(written) => {
+                    for (written, (feed, done)) in written.into_iter().zip(waiting) {
+                        self.tell(&written, feed).await;
+                        answer(done, Ok(written));
+                    }
+                }
+                Err(error) => {
+                    for (_, done) in waiting {
+                        answer(done, Err(error.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, written: &Written, feed: Vec<Feed>) {
+        if matches!(written, Written::Accepted(Accepted::New) | Written::Canceling(true)) {
+            for item in feed {
+                if self.feed.send(item).await.is_err() {
+                    // The executor has stopped; what is stored goes on at the next start.
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// A writer that has gone away needs no answer: what it wrote is stored all the same.
+fn answer(done: oneshot::Sender<Result<Written, StoreError>>, result: Result<Written, StoreError>) {
+    drop(done.send(result));
+}

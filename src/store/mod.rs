@@ -20,6 +20,8 @@ use crate::domain::journal::{Address, Entry};
 use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
 
+pub use journal::{Feed, Journal};
+
 /// Counts the owners of a shard. A commit under an older epoch is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Epoch(pub u64);
