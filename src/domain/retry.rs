@@ -54,8 +54,9 @@ impl Retry {
     }
 }
 
-/// FNV-1a, then the finaliser of SplitMix64 to spread the low bits.
-fn hash(run: RunId, step: &Address, attempt: u32) -> u64 {
+/// A number that belongs to a run, a step and an attempt. FNV-1a, then the finaliser of SplitMix64 to spread the low bits.
+#[must_use]
+pub fn hash(run: RunId, step: &Address, attempt: u32) -> u64 {
     let bytes = run.to_bytes().into_iter().chain(step.as_str().bytes()).chain(attempt.to_be_bytes());
     let mut x = bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -123,7 +123,7 @@ pub struct Run {
     pub id: RunId,
     /// When it was accepted.
     pub started: Timestamp,
-    /// The time of the last fact: what `now()` says.
+    /// The time of the last fact that is not about an attempt: what `now()` says.
     pub at: Timestamp,
     /// How many facts there are.
     pub len: u32,
@@ -169,10 +169,14 @@ impl Run {
     /// When the fact does not follow from the state; the state is then unchanged.
     pub fn apply(&mut self, entry: Entry) -> Result<(), Impossible> {
         let Entry { at, fact } = entry;
+        // A further attempt renders its request again: what `now()` says must not change between attempts.
+        let moves_time = !matches!(fact, Fact::CallStarted { .. } | Fact::CallRetried { .. });
         match self.accept(fact) {
             Ok(()) => {
                 self.len = self.len.saturating_add(1);
-                self.at = self.at.max(at);
+                if moves_time {
+                    self.at = self.at.max(at);
+                }
                 Ok(())
             }
             Err(fact) => {

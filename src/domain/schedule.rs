@@ -84,6 +84,17 @@ impl Cron {
     }
 }
 
+/// Tells rules apart: a schedule's cursor is remembered by it, so that a changed rule starts anew.
+impl std::fmt::Display for Rule {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cron(cron) => write!(out, "cron {} {}", cron.text, cron.zone.iana_name().unwrap_or("UTC")),
+            Self::Every(period) => write!(out, "every {}ms", period.as_millis()),
+            Self::At(at) => write!(out, "at {at}"),
+        }
+    }
+}
+
 impl Rule {
     /// The first due time after `time`, or nothing when there is none.
     #[must_use]

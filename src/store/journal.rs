@@ -123,6 +123,14 @@ impl Journal {
         }
     }
 
+    /// Remembers where a schedule begins. Durable on return.
+    ///
+    /// # Errors
+    /// When the store cannot.
+    pub async fn begin_schedule(&self, cursor: super::Cursor) -> Result<(), StoreError> {
+        self.write(Write::Cursor(cursor), Vec::new()).await.map(drop)
+    }
+
     async fn write(&self, write: Write, feed: Vec<Feed>) -> Result<Written, StoreError> {
         let (done, answer) = oneshot::channel();
         self.queue.send(Job { write, feed, done }).await.ok().ok_or(StoreError::Closed)?;

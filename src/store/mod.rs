@@ -185,6 +185,8 @@ pub enum Write {
     Commit(Commit),
     /// A person wants this run to end. Kept until the run has ended; its owner is told.
     Cancel(RunId),
+    /// A schedule's cursor where there is none yet, so that a slot missed before the first one fired is noticed.
+    Cursor(Cursor),
 }
 
 /// What came of a [`Write`], in the same order.
@@ -192,7 +194,7 @@ pub enum Write {
 pub enum Written {
     /// Of an accept.
     Accepted(Accepted),
-    /// Of a commit: done.
+    /// Of a commit or cursor: done.
     Committed,
     /// Of a cancel: whether the run was still open.
     Canceling(bool),

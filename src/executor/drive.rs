@@ -1,0 +1,298 @@
+//! Drives one run as far as it goes: next, do, record, commit, again.
+
+use std::sync::Arc;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use super::perform::{self, CallEnd};
+use super::{Executor, Stop};
+use crate::domain::event::Event;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::id::RunId;
+use crate::domain::journal::{Entry, Fact, Outcome};
+use crate::domain::next::{Next, Task, Todo, deadline, next};
+use crate::domain::run::{Phase, Run, Status, StepState};
+use crate::domain::time::Timestamp;
+use crate::script::{RunInfo, Scope};
+use crate::store::{Commit, CommitError, FreshRun, RunError};
+use crate::workflow::catalog::Loaded;
+
+/// A run to drive.
+pub(super) struct Claim {
+    /// Which.
+    pub(super) run: RunId,
+    /// With its event, when it was accepted just now.
+    pub(super) fresh: Option<Box<FreshRun>>,
+    /// A person wants it to end.
+    pub(super) cancel: CancellationToken,
+}
+
+/// How driving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The run has ended.
+    Finished,
+    /// Nothing to do until then.
+    Parked(Timestamp),
+    /// It goes on at the next start, or where its new owner is.
+    Released,
+    /// The driver itself failed.
+    Lost,
+}
+
+/// How long to wait before a commit is tried again when the store cannot write.
+const COMMIT_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// One run in hand.
+struct Driver<'e> {
+    executor: &'e Executor,
+    loaded: Arc<Loaded>,
+    run: Run,
+    scope: Scope,
+    /// Facts that are not durable yet.
+    buffer: Vec<Entry>,
+}
+
+/// Takes a run as far as it goes.
+pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End {
+    let Claim { run, fresh, cancel } = claim;
+    match open(executor, run, fresh).await {
+        Ok(Some(driver)) => match Box::pin(driver.go(&cancel, stop)).await {
+            Ok(end) => end,
+            Err(error) => give_up(run, &error),
+        },
+        Ok(None) => End::Finished,
+        Err(error) => {
+            tracing::error!(run.id = %run, error = %error, "the run cannot go on; it is tried again at the next start");
+            End::Released
+        }
+    }
+}
+
+fn give_up(run: RunId, error: &CommitError) -> End {
+    tracing::error!(run.id = %run, error = %error, "the run was put down: its facts could not be committed");
+    End::Released
+}
+
+/// Brings a run into memory: from the hand of intake, or from the store.
+async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Box<FreshRun>>) -> Result<Option<Driver<'e>>, String> {
+    let store = executor.journal.store();
+    let (name, revision, event, accepted, facts) = if let Some(fresh) = fresh {
+        let FreshRun { run, event } = *fresh;
+        let accepted = event.head.received;
+        (run.workflow, run.revision, event, accepted, run.facts)
+    } else {
+        let head = store.run(id).await.map_err(|e| e.to_string())?.ok_or("it is not in the store")?;
+        if head.status.is_final() {
+            return Ok(None);
+        }
+        let event = store.event(head.event).await.map_err(|e| e.to_string())?.ok_or("its event is not in the store")?;
+        let facts = store.facts(id).await.map_err(|e| e.to_string())?;
+        (head.workflow, head.revision, Arc::new(event), head.accepted, facts)
+    };
+    let loaded = executor.revisions.find(store, &name, revision).await.map_err(|e| e.to_string())?;
+    let run = Run::replay(id, accepted, facts).map_err(|e| e.to_string())?;
+    let scope = scope_of(&loaded, &run, &event);
+    Ok(Some(Driver { executor, loaded, run, scope, buffer: Vec::new() }))
+}
+
+fn scope_of(loaded: &Loaded, run: &Run, event: &Event) -> Scope {
+    let workflow = &loaded.workflow;
+    let mut scope = Scope::new(event);
+    scope.set_run(&RunInfo {
+        id: run.id.to_string(),
+        workflow: &workflow.name,
+        revision: workflow.revision.to_string(),
+        started: run.started,
+        attempt: 1,
+    });
+    if !run.steps.is_empty() {
+        let ids = workflow.ids();
+        for (address, state) in &run.steps {
+            if let (StepState::Done { output }, Some(id)) = (state, ids.get(address)) {
+                scope.set_step(id, output);
+            }
+        }
+    }
+    if !run.vars.is_empty() {
+        scope.set_vars(&run.vars);
+    }
+    scope
+}
+
+impl Driver<'_> {
+    async fn go(mut self, cancel: &CancellationToken, stop: &Stop) -> Result<End, CommitError> {
+        let loaded = Arc::clone(&self.loaded);
+        let workflow = &loaded.workflow;
+        let mut calls = FuturesUnordered::new();
+        let mut calling: Vec<crate::domain::journal::Address> = Vec::new();
+        loop {
+            let now = self.executor.clock.now();
+            self.interrupt(cancel.is_cancelled(), now);
+            let (todos, wake) = match next(workflow, &self.run, now) {
+                Next::Perform { todos, wake } => (todos, wake),
+                Next::WaitUntil(due) => {
+                    self.flush(Status::Waiting, Some(due), stop).await?;
+                    return Ok(End::Parked(due));
+                }
+                Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
+            };
+            if self.evaluate(&todos) {
+                continue;
+            }
+            if stop.soft.is_cancelled() && calls.is_empty() {
+                self.flush(Status::Running, None, stop).await?;
+                return Ok(End::Released);
+            }
+            for todo in todos.into_iter().filter(|todo| !calling.contains(&todo.address)) {
+                let Some(call) = perform::prepare(self.executor, &loaded, &todo, &mut self.scope, &self.run) else { continue };
+                match call {
+                    Ok(call) => {
+                        if call.once {
+                            self.record(now, Fact::CallStarted { step: todo.address.clone(), attempt: call.attempt });
+                        }
+                        // What led here is durable before the world is touched.
+                        self.flush(Status::Running, None, stop).await?;
+                        calling.push(todo.address.clone());
+                        calls.push(call.make());
+                    }
+                    Err((attempts, error)) => self.record(self.run.at, Fact::StepFailed { step: todo.address, attempts, error }),
+                }
+            }
+            if calls.is_empty() {
+                continue;
+            }
+            let ended = tokio::select! {
+                biased;
+                () = stop.hard.cancelled() => return Ok(End::Released),
+                ended = calls.next() => ended,
+                () = cancel.cancelled(), if !matches!(self.run.phase, Phase::Canceling) => None,
+                () = self.wake(wake) => None,
+            };
+            if let Some(ended) = ended {
+                calling.retain(|address| *address != ended.step.address);
+                self.take(ended);
+            }
+        }
+    }
+
+    /// Lets what came from outside the steps in: a cancel, or the end of the workflow's time.
+    fn interrupt(&mut self, cancel: bool, now: Timestamp) {
+        if cancel && !matches!(self.run.phase, Phase::Canceling | Phase::Finished(_)) {
+            self.record(now, Fact::CancelRequested);
+        }
+        if let Some(timeout) = self.loaded.workflow.timeout
+            && deadline(&self.loaded.workflow, &self.run).is_some_and(|due| due <= now)
+        {
+            let message = format!("the run took longer than the workflow's timeout of {timeout:?}");
+            self.record(now, Fact::RunTimedOut { error: Failure::new(FailureKind::RunTimeout, message) });
+        }
+    }
+
+    /// Does everything that touches nothing outside. Says whether there was any.
+    fn evaluate(&mut self, todos: &[Todo<'_>]) -> bool {
+        let loaded = Arc::clone(&self.loaded);
+        let mut any = false;
+        for todo in todos {
+            let fact = match todo.task {
+                Task::Call { .. } => continue,
+                Task::Evaluate => perform::evaluate(&loaded, todo, &mut self.scope, &self.run, &self.executor.secrets),
+                Task::GiveUp { attempt } => perform::interrupted(todo, attempt),
+            };
+            if let (Some(id), Fact::StepEvaluated { output, .. }) = (&todo.step.id, &fact) {
+                self.scope.set_step(id, output);
+            }
+            let sets = matches!(fact, Fact::VarsSet { .. });
+            // A pure fact has no time of its own, so that doing it again gives the same.
+            self.record(self.run.at, fact);
+            if sets {
+                self.scope.set_vars(&self.run.vars);
+            }
+            any = true;
+        }
+        any
+    }
+
+    /// Takes the answer of a call in.
+    fn take(&mut self, ended: CallEnd<'_>) {
+        let now = self.executor.clock.now();
+        let CallEnd { step, retry, attempt, result } = ended;
+        let address = step.address.clone();
+        let fact = match result {
+            Ok(mut output) => {
+                self.executor.secrets.mask_value(&mut output);
+                if let Some(id) = &step.id {
+                    self.scope.set_step(id, &output);
+                }
+                Fact::CallSucceeded { step: address, attempt, output: Arc::new(output) }
+            }
+            Err(mut error) => {
+                self.executor.secrets.mask_text(&mut error.message);
+                error.detail.iter_mut().for_each(|detail| self.executor.secrets.mask_value(detail));
+                match retry.due(&error, self.run.id, &address, attempt, now) {
+                    Some(due) => Fact::CallRetried { step: address, attempt, error, due },
+                    None => Fact::StepFailed { step: address, attempts: attempt, error },
+                }
+            }
+        };
+        self.record(now, fact);
+    }
+
+    async fn finish(mut self, outcome: Outcome, now: Timestamp, stop: &Stop) -> Result<End, CommitError> {
+        if let Outcome::Failed { step, error } = &outcome {
+            let step = step.as_ref().map(tracing::field::display);
+            tracing::warn!(run.id = %self.run.id, workflow.name = %self.loaded.workflow.name, step.id = step, error = %error, "run failed");
+        }
+        let status = Status::from(&outcome);
+        self.record(now, Fact::RunFinished { outcome });
+        self.flush(status, None, stop).await?;
+        Ok(End::Finished)
+    }
+
+    fn record(&mut self, at: Timestamp, fact: Fact) {
+        let entry = Entry { at: at.max(self.run.at), fact };
+        match self.run.apply(entry.clone()) {
+            Ok(()) => self.buffer.push(entry),
+            Err(error) => tracing::error!(run.id = %self.run.id, error = %error, "a fact was dropped; please report this"),
+        }
+    }
+
+    /// Makes the facts so far durable. While the disk is full or failing it tries again, until told to stop.
+    async fn flush(&mut self, status: Status, wake: Option<Timestamp>, stop: &Stop) -> Result<(), CommitError> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let entries = std::mem::take(&mut self.buffer);
+        let from = self.run.len.saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+        let error = match &self.run.phase {
+            Phase::Finished(Outcome::Failed { step, error }) => Some(RunError { step: step.clone(), message: error.message.clone() }),
+            Phase::Finished(Outcome::Succeeded { .. } | Outcome::Canceled)
+            | Phase::Steps
+            | Phase::Failing { .. }
+            | Phase::Stopped { .. }
+            | Phase::Canceling => None,
+        };
+        let commit = Commit { run: self.run.id, epoch: self.executor.epoch, from, entries, status, wake, error };
+        let mut told = false;
+        loop {
+            match self.executor.journal.commit(commit.clone()).await {
+                Err(CommitError::Store(error)) if !stop.soft.is_cancelled() && !matches!(error, crate::store::StoreError::Closed) => {
+                    if !told {
+                        tracing::error!(run.id = %self.run.id, error = %error, "facts wait in memory until the store can write again");
+                        told = true;
+                    }
+                    self.executor.clock.sleep_until(self.executor.clock.now().after(COMMIT_AGAIN)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn wake(&self, at: Option<Timestamp>) {
+        match at {
+            Some(at) => self.executor.clock.sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+}
