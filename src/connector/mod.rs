@@ -3,8 +3,12 @@
 
 pub mod egress;
 pub mod http;
+pub mod nearest;
 pub mod registry;
 
+pub use registry::Registry;
+
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +18,7 @@ use crate::domain::failure::Failure;
 use crate::domain::{Map, Value};
 
 /// One attempt at one action.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Request {
     /// `get` in `http.get`.
     pub action: Arc<str>,
@@ -26,6 +30,15 @@ pub struct Request {
     pub idempotency_key: String,
     /// How long this attempt may take, connecting and reading included.
     pub timeout: Duration,
+}
+
+/// What it was given may be secret, so that is not shown.
+impl fmt::Debug for Request {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { action, idempotency_key, timeout, with: _, connection: _ } = self;
+        let mut shown = out.debug_struct("Request");
+        shown.field("action", action).field("idempotency_key", idempotency_key).field("timeout", timeout).finish_non_exhaustive()
+    }
 }
 
 /// A family of actions of one outside system or protocol.

@@ -112,6 +112,25 @@ impl Rule {
             Self::At(at) => Some(*at).filter(|at| *at > time),
         }
     }
+
+    /// Due times after `last` up to `now`, oldest first.
+    fn between(&self, last: Timestamp, now: Timestamp) -> impl Iterator<Item = Timestamp> {
+        std::iter::successors(self.next_after(last), |slot| self.next_after(*slot)).take_while(move |slot| *slot <= now)
+    }
+
+    /// The newest due time after `last` up to `now`. Searches back for a place to start and then
+    /// forward, because only `next_after` decides what counts where clocks change.
+    fn latest(&self, last: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let near = match self {
+            Self::Cron(cron) => {
+                let local = now.to_jiff().to_zoned(cron.zone.clone());
+                Timestamp::from(cron.pattern.find_previous_occurrence(&local, true).ok()?.timestamp()).before(CLOCK_CHANGE)
+            }
+            Self::Every(period) => now.before(*period).before(Duration::from_millis(1)),
+            Self::At(_) => last,
+        };
+        self.between(last.max(near), now).last()
+    }
 }
 
 impl Schedule {
@@ -119,31 +138,18 @@ impl Schedule {
     /// `all` beyond the limit is taken up by the next call, since the cursor moves with each slot.
     #[must_use]
     pub fn due(&self, last: Timestamp, now: Timestamp, limit: usize) -> Vec<Timestamp> {
-        let mut slots = std::collections::VecDeque::new();
-        let mut at = last;
-        while let Some(slot) = self.rule.next_after(at).filter(|slot| *slot <= now) {
-            at = slot;
-            slots.push_back(slot);
-            if slots.len() > limit {
-                match self.catch_up {
-                    CatchUp::All => {
-                        slots.pop_back();
-                        break;
-                    }
-                    CatchUp::None | CatchUp::Last => {
-                        slots.pop_front();
-                    }
-                }
-            }
-        }
+        let latest = || self.rule.latest(last, now);
         match self.catch_up {
-            CatchUp::All => slots.into(),
-            CatchUp::Last => slots.pop_back().into_iter().collect(),
+            CatchUp::All => self.rule.between(last, now).take(limit).collect(),
+            CatchUp::Last => latest().into_iter().collect(),
             // A slot that is due right now is not missed.
-            CatchUp::None => slots.pop_back().filter(|slot| now.since(*slot) < ON_TIME).into_iter().collect(),
+            CatchUp::None => latest().filter(|slot| now.since(*slot) < ON_TIME).into_iter().collect(),
         }
     }
 }
+
+/// Longer than any change of a zone's clock.
+const CLOCK_CHANGE: Duration = Duration::from_secs(3 * 3600);
 
 /// How late a due time may be served and still count as kept.
 const ON_TIME: Duration = Duration::from_secs(60);
@@ -197,6 +203,14 @@ mod tests {
         assert_eq!(due(CatchUp::All), [Timestamp(600_000), Timestamp(1_200_000), Timestamp(1_800_000)]);
         assert_eq!(due(CatchUp::Last), [Timestamp(1_800_000)]);
         assert_eq!(due(CatchUp::None), []);
+    }
+
+    #[test]
+    fn a_year_of_seconds_is_caught_up_at_once() {
+        let now = time("2027-01-01T00:00:00.500Z");
+        let second = |rule| Schedule { rule, catch_up: CatchUp::Last }.due(time("2026-01-01T00:00:00Z"), now, 10);
+        assert_eq!(second(Rule::Every(Duration::from_secs(1))), [time("2027-01-01T00:00:00Z")]);
+        assert_eq!(second(cron("* * * * *", "Europe/Berlin")), [time("2027-01-01T00:00:00Z")]);
     }
 
     proptest! {

@@ -145,7 +145,10 @@ impl Driver<'_> {
                 self.flush(Status::Running, None, stop).await?;
                 return Ok(End::Released);
             }
-            for todo in todos.into_iter().filter(|todo| !calling.contains(&todo.address)) {
+            for todo in todos {
+                if calling.contains(&todo.address) {
+                    continue;
+                }
                 let Some(call) = perform::prepare(self.executor, &loaded, &todo, &mut self.scope, &self.run) else { continue };
                 match call {
                     Ok(call) => {
@@ -275,8 +278,11 @@ impl Driver<'_> {
         };
         let commit = Commit { run: self.run.id, epoch: self.executor.epoch, from, entries, status, wake, error };
         let mut told = false;
+        let after = self.run.len;
         loop {
             match self.executor.journal.commit(commit.clone()).await {
+                // The write that seemed to fail had reached the disk.
+                Err(CommitError::Conflict { len, .. }) if told && len == after => return Ok(()),
                 Err(CommitError::Store(error)) if !stop.soft.is_cancelled() && !matches!(error, crate::store::StoreError::Closed) => {
                     if !told {
                         tracing::error!(run.id = %self.run.id, error = %error, "facts wait in memory until the store can write again");

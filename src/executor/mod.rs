@@ -21,7 +21,7 @@ use crate::domain::Map;
 use crate::domain::secret::Secrets;
 use crate::store::{Epoch, Feed, Journal, StoreError};
 
-pub use revisions::Revisions;
+pub use revisions::{Rebuild, Revisions};
 
 /// What the executor works with.
 pub struct Executor {

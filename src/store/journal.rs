@@ -95,6 +95,7 @@ impl Journal {
         }
         match written? {
             Written::Accepted(accepted) => Ok(accepted),
+            Written::Refused(CommitError::Store(error)) => Err(error),
             other => Err(out_of_step(&other)),
         }
     }

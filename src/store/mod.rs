@@ -20,7 +20,7 @@ use crate::domain::journal::{Address, Entry};
 use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
 
-pub use journal::{Feed, Journal};
+pub use journal::{Feed, FreshRun, Journal};
 
 /// Counts the owners of a shard. A commit under an older epoch is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -198,7 +198,8 @@ pub enum Written {
     Committed,
     /// Of a cancel: whether the run was still open.
     Canceling(bool),
-    /// Of a commit or cancel: refused; the other writes of the batch are not touched.
+    /// Refused; the other writes of the batch are not touched. A new event is refused only with
+    /// [`StoreError::Full`], below the free-space watermark.
     Refused(CommitError),
 }
 
@@ -294,6 +295,9 @@ pub trait Store: Send + Sync {
         before: Option<EventId>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Page<crate::domain::event::EventHead, EventId>, StoreError>>;
+
+    /// Whether events can be accepted now: the disk has room and takes writes.
+    fn writable(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// How far a schedule has come.
     fn cursor(&self, name: &str) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>>;

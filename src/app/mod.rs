@@ -1,0 +1,240 @@
+//! The composition root: the only place that names concrete adapters. Says what starts in which
+//! order, and what stops in which.
+
+mod listen;
+mod project;
+mod reload;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use ring::rand::SecureRandom;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::{Clock, Ids, SystemClock};
+use crate::config::{self, Config};
+use crate::connector::{Connector, Registry};
+use crate::domain::secret::Secret;
+use crate::executor::{Executor, Revisions, Stop};
+use crate::intake::Intake;
+use crate::store::{self, Journal, Store, StoreError};
+use crate::web::{self, Web};
+use crate::workflow::catalog::Current;
+
+pub use project::{Checked, check};
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration names something that cannot be had.
+    #[error("{0}")]
+    Config(String),
+    /// The data folder.
+    #[error("the data folder {path} cannot be used: {error}")]
+    Data {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address.
+    #[error("cannot listen on {address}: {error}; choose another with --listen")]
+    Listen {
+        /// As configured.
+        address: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The server ended by itself.
+    #[error("the server ended: {0}")]
+    Server(std::io::Error),
+}
+
+/// What a test puts in place of the real thing.
+#[derive(Default)]
+pub struct Parts {
+    /// In place of the store that the configuration names.
+    pub store: Option<Arc<dyn Store>>,
+    /// In place of the machine's clock.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// In place of the built-in connectors.
+    pub connectors: Option<Vec<(&'static str, Arc<dyn Connector>)>>,
+}
+
+/// A running server.
+pub struct App {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Opens `/api`.
+    pub token: Secret,
+    /// The door in.
+    pub intake: Arc<Intake>,
+    config: Config,
+    stopping: CancellationToken,
+    stop: Stop,
+    tasks: TaskTracker,
+    clock: Arc<dyn Clock>,
+}
+
+impl App {
+    /// Starts everything. `listener` is bound by the caller.
+    ///
+    /// # Errors
+    /// When the store, the configuration or the data folder cannot be used.
+    pub async fn start(config: Config, listener: TcpListener, parts: Parts) -> Result<Self, StartError> {
+        let clock = parts.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let data_error = |error| StartError::Data { path: config.data.clone(), error };
+        std::fs::create_dir_all(&config.data).map_err(data_error)?;
+        let store = match parts.store {
+            Some(store) => store,
+            None => open_store(&config)?,
+        };
+        let token = admin_token(&config).map_err(data_error)?;
+        let epoch = store.acquire().await?;
+        let registry = Arc::new(registry(&config, parts.connectors)?);
+        let (catalog, problems) = project::load(&config, &registry);
+        project::log(&catalog, &problems);
+        project::store_revisions(&*store, &catalog).await?;
+        let current = Arc::new(Current::new(catalog));
+        let (journal, committer, feed) = Journal::new(Arc::clone(&store), config.limits.backlog);
+        let ids = Ids::new(u64::from_be_bytes(random()?), store.newest().await?);
+        let secrets = Arc::new(config.secrets.clone());
+        let intake = Arc::new(Intake {
+            journal: Arc::clone(&journal),
+            current: Arc::clone(&current),
+            clock: Arc::clone(&clock),
+            ids,
+            secrets: Arc::clone(&secrets),
+            body_limit_bytes: config.limits.body_bytes,
+        });
+        let revisions = Arc::new(Revisions::new(Arc::clone(&current), project::rebuild(&config)));
+        let executor = Arc::new(Executor {
+            journal: Arc::clone(&journal),
+            revisions: Arc::clone(&revisions),
+            registry: ArcSwap::new(Arc::clone(&registry)),
+            clock: Arc::clone(&clock),
+            secret_values: secrets.expose_all(),
+            secrets,
+            epoch,
+            driving_limit: config.limits.driving,
+        });
+        let (tasks, stop, stopping) = (TaskTracker::new(), Stop::default(), CancellationToken::new());
+        // The committer lives as long as somebody can write: it is not waited for.
+        TaskTracker::new().spawn(committer.run());
+        let open = executor.start(feed, stop.clone(), &tasks).await?;
+        if 0 < open {
+            tracing::info!(runs = open, "runs from before go on");
+        }
+        tasks.spawn(Arc::clone(&intake).run_schedules(stopping.clone()));
+        tasks.spawn(forget_keys(Arc::clone(&journal), Arc::clone(&clock), stopping.clone()));
+        let web = Arc::new(Web {
+            intake: Arc::clone(&intake),
+            token: token.clone(),
+            problems: ArcSwap::from_pointee(problems),
+            stopping: stopping.clone(),
+        });
+        let reload =
+            reload::Reload { config: config.clone(), registry, revisions, store, web: Arc::clone(&web), clock: Arc::clone(&clock) };
+        tasks.spawn(reload.watch(stopping.clone()));
+        let address = listener.local_addr().map_err(StartError::Server)?;
+        tasks.spawn(listen::serve(listener, web::router(web), stopping.clone(), stop.hard.clone()));
+        Ok(Self { address, token, intake, config, stopping, stop, tasks, clock })
+    }
+
+    /// Stops in order: no more events in, calls in hand finish within `shutdown`, the rest is put
+    /// down and goes on at the next start.
+    pub async fn stop(self) {
+        let Self { config, stopping, stop, tasks, clock, .. } = self;
+        stopping.cancel();
+        stop.soft.cancel();
+        tasks.close();
+        let patience = clock.sleep_until(clock.now().after(config.shutdown));
+        tokio::select! {
+            () = tasks.wait() => return,
+            () = patience => {}
+        }
+        tracing::warn!(shutdown = ?config.shutdown, "calls in hand did not end in time; they are made again at the next start, with the same idempotency keys");
+        stop.hard.cancel();
+        tasks.wait().await;
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn serve(config: Config) -> Result<(), StartError> {
+    let listener = TcpListener::bind(&config.listen).await;
+    let listener = listener.map_err(|error| StartError::Listen { address: config.listen.clone(), error })?;
+    let data = config.data.clone();
+    let mut signals = listen::Signals::new().map_err(StartError::Server)?;
+    let app = App::start(config, listener, Parts::default()).await?;
+    let url = format!("http://{}", listen::reachable(app.address));
+    config::write_address(&data, &url).map_err(|error| StartError::Data { path: data.clone(), error })?;
+    tracing::info!(url = %url, data = %data.display(), "hence is ready");
+    let signal = signals.end().await;
+    tracing::info!(signal, "shutting down");
+    app.stop().await;
+    config::forget_address(&data);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+    let settings = store::embedded::Settings { free_space_min_bytes: config.limits.disk_free_bytes, ..Default::default() };
+    store::embedded::open(&config.store, settings)
+}
+
+fn registry(config: &Config, connectors: Option<Vec<(&'static str, Arc<dyn Connector>)>>) -> Result<Registry, StartError> {
+    let connectors = match connectors {
+        Some(connectors) => connectors,
+        None => vec![("http", project::http(config).map_err(StartError::Config)?)],
+    };
+    Ok(Registry::new(connectors, config.connections.clone()))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], StartError> {
+    let mut bytes = [0u8; N];
+    let filled = ring::rand::SystemRandom::new().fill(&mut bytes);
+    filled.ok().ok_or_else(|| StartError::Config("the system gives no random numbers".to_owned()))?;
+    Ok(bytes)
+}
+
+/// The token of the environment, or the one kept in the data folder.
+fn admin_token(config: &Config) -> std::io::Result<Secret> {
+    if let Some(token) = &config.admin_token {
+        return Ok(token.clone());
+    }
+    let bytes: [u8; 24] = random().map_err(std::io::Error::other)?;
+    let (token, is_new) = config::admin_token(&config.data, &bytes)?;
+    if is_new {
+        use std::io::Write;
+        // Printed once, and never into the log.
+        writeln!(std::io::stderr().lock(), "admin token for /api: {} (kept in {}/admin-token)", token.expose(), config.data.display())?;
+    }
+    Ok(token)
+}
+
+/// Forgets dedupe keys whose window has ended.
+async fn forget_keys(journal: Arc<Journal>, clock: Arc<dyn Clock>, stopping: CancellationToken) {
+    const EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+    const AT_ONCE: usize = 10_000;
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = clock.sleep_until(clock.now().after(EVERY)) => {}
+        }
+        match journal.store().forget_keys(clock.now(), AT_ONCE).await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "dedupe keys forgotten"),
+            Err(error) => tracing::warn!(error = %error, "dedupe keys could not be forgotten; tried again later"),
+        }
+    }
+}

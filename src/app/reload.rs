@@ -1,0 +1,78 @@
+//! Reload: on SIGHUP, and when a file of the project has changed. The folder is looked at once a
+//! second: that works on every file system, in containers, and with every editor and `git checkout`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::project;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::connector::Registry;
+use crate::executor::Revisions;
+use crate::store::Store;
+use crate::web::Web;
+use crate::workflow::catalog::{Fingerprint, Sources};
+
+/// How often the folder is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a reload works with.
+pub(super) struct Reload {
+    pub(super) config: Config,
+    pub(super) registry: Arc<Registry>,
+    pub(super) revisions: Arc<Revisions>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) web: Arc<Web>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Reload {
+    /// Watches until told to stop.
+    pub(super) async fn watch(self, stopping: CancellationToken) {
+        let mut hangup = match signal(SignalKind::hangup()) {
+            Ok(hangup) => hangup,
+            Err(error) => {
+                tracing::error!(error = %error, "SIGHUP cannot be heard, and changes are not watched for");
+                return;
+            }
+        };
+        let mut seen = self.look().await;
+        loop {
+            let asked = tokio::select! {
+                () = stopping.cancelled() => return,
+                _ = hangup.recv() => true,
+                () = self.clock.sleep_until(self.clock.now().after(LOOK_EVERY)) => false,
+            };
+            let now = self.look().await;
+            if asked || now != seen {
+                seen = now;
+                self.reload(asked).await;
+            }
+        }
+    }
+
+    /// Reading folders blocks, so it happens beside the workers.
+    async fn look(&self) -> Option<Fingerprint> {
+        let dir = self.config.dir.clone();
+        tokio::task::spawn_blocking(move || Sources::fingerprint(&dir)).await.ok()
+    }
+
+    /// Takes what is good; a workflow whose file is bad now keeps its last good revision.
+    async fn reload(&self, asked: bool) {
+        let (config, registry) = (self.config.clone(), Arc::clone(&self.registry));
+        let Ok((catalog, problems)) = tokio::task::spawn_blocking(move || project::load(&config, &registry)).await else { return };
+        let before = Arc::clone(&self.web.intake.current.get());
+        let catalog = catalog.keeping(&before, &problems);
+        if let Err(error) = project::store_revisions(&*self.store, &catalog).await {
+            tracing::error!(error = %error, "the changed workflows could not be stored; the ones before stay");
+            return;
+        }
+        tracing::info!(because = if asked { "SIGHUP" } else { "files changed" }, "reloading");
+        project::log(&catalog, &problems);
+        self.revisions.replace(Arc::new(catalog));
+        self.web.problems.store(Arc::new(problems));
+    }
+}

@@ -1,0 +1,72 @@
+//! `hence check`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Exit, Format, Trouble, say, say_json};
+use crate::app;
+use crate::workflow::problem::{Problem, Severity, render};
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Project folders, or files of one [default: .]
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub(super) fn run(args: &CheckArgs) -> Result<Exit, Trouble> {
+    let mut problems: Vec<(PathBuf, Problem)> = Vec::new();
+    let mut workflows = 0;
+    let here = [PathBuf::from(".")];
+    for path in if args.paths.is_empty() { &here[..] } else { &args.paths } {
+        let (dir, only) = project_of(path)?;
+        let checked = app::check(&dir);
+        workflows += checked.workflows;
+        let wanted = checked.problems.into_iter().filter(|problem| only.as_ref().is_none_or(|file| **file == *problem.file));
+        for problem in wanted {
+            if !problems.iter().any(|(known, seen)| *known == dir && *seen == problem) {
+                problems.push((dir.clone(), problem));
+            }
+        }
+    }
+    let errors = problems.iter().filter(|(_, problem)| problem.severity == Severity::Error).count();
+    match args.format {
+        Format::Json => {
+            let list: Vec<_> = problems.iter().map(|(_, problem)| problem).collect();
+            say_json(&serde_json::json!({"problems": list, "errors": errors, "warnings": problems.len() - errors, "workflows": workflows}));
+        }
+        Format::Text => {
+            for (dir, problem) in &problems {
+                let source = std::fs::read_to_string(dir.join(&*problem.file)).ok();
+                say(&render(problem, source.as_deref()));
+            }
+            say(&summary(workflows, errors, problems.len() - errors));
+        }
+    }
+    Ok(if errors == 0 { Exit::Fine } else { Exit::Problems })
+}
+
+fn summary(workflows: usize, errors: usize, warnings: usize) -> String {
+    let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    format!("{} good, {}, {}", count(workflows, "workflow"), count(errors, "error"), count(warnings, "warning"))
+}
+
+/// The project a path belongs to, and the file in it if the path names one.
+fn project_of(path: &Path) -> Result<(PathBuf, Option<String>), Trouble> {
+    let usage = |why: String| Trouble::new(Exit::Usage, format!("{}: {why}", path.display()));
+    let meta = path.metadata().map_err(|error| usage(error.to_string()))?;
+    if meta.is_dir() {
+        return Ok((path.to_owned(), None));
+    }
+    let path = path.canonicalize().map_err(|error| usage(error.to_string()))?;
+    // workflows/x.yaml, scripts/x.rhai, or hence.yaml itself.
+    let folder = path.parent().ok_or_else(|| usage("this is no file of a project".to_owned()))?;
+    let in_folder = folder.file_name().is_some_and(|name| name == "workflows" || name == "scripts");
+    let dir = if in_folder { folder.parent().unwrap_or(folder) } else { folder };
+    let file = path.strip_prefix(dir).map_err(|error| usage(error.to_string()))?;
+    Ok((dir.to_owned(), Some(file.display().to_string())))
+}

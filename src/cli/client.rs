@@ -1,0 +1,88 @@
+//! Asks the server's API.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+
+use super::{Exit, ServerArgs, Trouble};
+use crate::config::{self, ServerAddress};
+use crate::domain::Value;
+
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client of one server.
+pub(super) struct Client {
+    http: reqwest::Client,
+    runtime: tokio::runtime::Runtime,
+    address: ServerAddress,
+}
+
+impl Client {
+    /// Finds the server by its flags, the environment, or what it left in the data folder.
+    pub(super) fn new(args: &ServerArgs) -> Result<Self, Trouble> {
+        let address = config::server_address(&args.project, args.data.as_deref(), args.url.as_deref());
+        let address = address.map_err(|text| Trouble::new(Exit::Unreachable, text))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Trouble::new(Exit::Unreachable, error.to_string()))?;
+        let http = crate::connector::http::api_client(TIMEOUT).map_err(|error| Trouble::new(Exit::Unreachable, error))?;
+        Ok(Self { http, runtime, address })
+    }
+
+    /// `GET`, with query parameters that are there.
+    pub(super) fn get(&self, path: &str, query: &[(&str, Option<String>)]) -> Result<Value, Trouble> {
+        let query: Vec<_> = query.iter().filter_map(|(name, value)| value.as_ref().map(|value| (*name, value))).collect();
+        self.send(self.request(Method::GET, path).query(&query))
+    }
+
+    /// `POST` with a JSON body.
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Trouble> {
+        self.send(self.request(Method::POST, path).json(body))
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.address.url);
+        self.http.request(method, url).bearer_auth(self.address.token.expose())
+    }
+
+    fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, Trouble> {
+        self.runtime.block_on(async {
+            let unreachable = |error: reqwest::Error| {
+                let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                Trouble::new(
+                    Exit::Unreachable,
+                    format!("no hence server answers at {}: {why}; start one with `hence serve`", self.address.url),
+                )
+            };
+            let response = request.send().await.map_err(unreachable)?;
+            let status = response.status();
+            let body: Value = response.json().await.unwrap_or_default();
+            if status.is_success() {
+                return Ok(body);
+            }
+            let detail = body.get("detail").and_then(Value::as_str).unwrap_or("the server gave no reason");
+            let exit = match status {
+                StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST => Exit::Usage,
+                StatusCode::SERVICE_UNAVAILABLE => Exit::Unreachable,
+                _ => Exit::Problems,
+            };
+            Err(Trouble::new(exit, format!("{detail} ({status})")))
+        })
+    }
+
+    /// Waits on this thread; a client does nothing else meanwhile.
+    pub(super) fn pause(&self, span: Duration) {
+        use crate::clock::{Clock, SystemClock};
+        self.runtime.block_on(SystemClock.sleep_until(SystemClock.now().after(span)));
+    }
+}
+
+/// A field of an answer as text; nothing when it is not there.
+pub(super) fn text<'v>(value: &'v Value, field: &str) -> &'v str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A list in an answer.
+pub(super) fn list<'v>(value: &'v Value, field: &str) -> &'v [Value] {
+    value.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}

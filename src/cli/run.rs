@@ -1,0 +1,73 @@
+//! `hence run`
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::client::{Client, list, text};
+use super::{Exit, Format, ServerArgs, Trouble, say, say_json, show};
+use crate::domain::Value;
+
+/// How often the server is asked whether the run has ended.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+/// The largest event, in bytes.
+const EVENT_LIMIT_BYTES: u64 = 1024 * 1024;
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The workflow's name; it needs a `manual` trigger
+    workflow: String,
+    /// A JSON file with the event's body; - for standard input
+    #[arg(long, value_name = "FILE")]
+    event: Option<PathBuf>,
+    /// Do not wait for the run's end
+    #[arg(long)]
+    detach: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
+    let event = args.event.as_ref().map(read_event).transpose()?.unwrap_or_else(|| serde_json::json!({}));
+    let client = Client::new(&args.server)?;
+    let receipt = client.post("/api/runs", &serde_json::json!({"workflow": args.workflow, "event": event}))?;
+    let Some(id) = list(&receipt, "runs").first().map(|run| text(run, "run")) else {
+        say(&format!("{} was accepted, and started no run: the workflow's `if` is false for it", text(&receipt, "event")));
+        return Ok(Exit::Fine);
+    };
+    if args.detach {
+        say(id);
+        return Ok(Exit::Fine);
+    }
+    let path = format!("/api/runs/{id}");
+    let ended = loop {
+        let run = client.get(&path, &[])?;
+        if matches!(text(&run, "status"), "succeeded" | "failed" | "canceled") {
+            break run;
+        }
+        client.pause(ASK_EVERY);
+    };
+    match args.format {
+        Format::Json => say_json(&ended),
+        Format::Text => show::print(&ended),
+    }
+    Ok(if text(&ended, "status") == "succeeded" { Exit::Fine } else { Exit::Problems })
+}
+
+fn read_event(path: &PathBuf) -> Result<Value, Trouble> {
+    let shown = path.display();
+    let usage = |why: String| Trouble::new(Exit::Usage, format!("--event {shown}: {why}"));
+    let mut text = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(EVENT_LIMIT_BYTES).read_to_end(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(EVENT_LIMIT_BYTES).read_to_end(&mut text))
+    };
+    read.map_err(|error| usage(error.to_string()))?;
+    serde_json::from_slice(&text).map_err(|error| usage(format!("not JSON: {error}")))
+}

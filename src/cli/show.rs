@@ -1,0 +1,65 @@
+//! `hence show`
+
+use clap::Args;
+
+use super::client::{Client, list, text};
+use super::table::{brief, table};
+use super::{Exit, Format, ServerArgs, Trouble, say, say_json};
+use crate::domain::Value;
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The run's id
+    run: String,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+pub(super) fn run(args: &ShowArgs) -> Result<Exit, Trouble> {
+    let run = Client::new(&args.server)?.get(&format!("/api/runs/{}", args.run), &[])?;
+    match args.format {
+        Format::Json => say_json(&run),
+        Format::Text => print(&run),
+    }
+    Ok(Exit::Fine)
+}
+
+/// A run and its steps, for people.
+pub(super) fn print(run: &Value) {
+    say(&format!("{}  {}  {}", text(run, "id"), text(run, "workflow"), text(run, "status")));
+    say(&format!("  event     {}\n  accepted  {}\n  updated   {}", text(run, "event"), text(run, "accepted"), text(run, "updated")));
+    if !text(run, "wake").is_empty() {
+        say(&format!("  wakes     {}", text(run, "wake")));
+    }
+    let rows: Vec<_> = list(run, "steps")
+        .iter()
+        .map(|step| {
+            let attempts = step.get("attempts").and_then(Value::as_u64).filter(|n| *n > 0).map(|n| n.to_string()).unwrap_or_default();
+            let cells = [text(step, "step").to_owned(), text(step, "status").to_owned(), attempts, text(step, "at").to_owned(), note(step)];
+            cells.into()
+        })
+        .collect();
+    if !rows.is_empty() {
+        say("");
+        say(&table(&["STEP", "STATUS", "TRIES", "AT", "RESULT"], &rows));
+    }
+    if let Some(error) = run.get("error") {
+        let step = if text(error, "step").is_empty() { String::new() } else { format!(" at {}", text(error, "step")) };
+        say(&format!("\nfailed{step}: {}", text(error, "message")));
+    }
+}
+
+fn note(step: &Value) -> String {
+    if let Some(error) = step.get("error") {
+        let due = text(step, "due");
+        let again = if due.is_empty() { String::new() } else { format!(" (again at {due})") };
+        return brief(&format!("{}{again}", text(error, "message")), 120);
+    }
+    if !text(step, "branch").is_empty() {
+        return text(step, "branch").to_owned();
+    }
+    step.get("output").filter(|output| !output.is_null()).map(|output| brief(&output.to_string(), 120)).unwrap_or_default()
+}

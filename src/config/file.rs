@@ -1,0 +1,170 @@
+//! `hence.yaml`, as on disk.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Limits, LogFormat};
+use crate::domain::retry::Retry;
+use crate::workflow::file::read::{choice, duration, list, size, text, whole};
+use crate::workflow::file::{Fields, Report, read_retry};
+use crate::workflow::problem::{Problem, codes};
+use crate::workflow::yaml::{Entry, Kind, Node, Span, parse};
+
+/// The file's name.
+pub(super) const FILE: &str = "hence.yaml";
+/// The most a count in `limits` may be.
+const COUNT_LIMIT: u32 = 10_000_000;
+
+/// A connection whose secrets are not filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RawConnection {
+    pub(super) connector: Arc<str>,
+    pub(super) settings: Vec<Entry>,
+}
+
+/// What the file says.
+#[derive(Debug)]
+pub(super) struct ConfigFile {
+    pub(super) listen: Option<String>,
+    pub(super) data: Option<PathBuf>,
+    pub(super) store: Option<String>,
+    pub(super) egress_allow: Vec<String>,
+    pub(super) ca_files: Vec<PathBuf>,
+    pub(super) connections: BTreeMap<String, RawConnection>,
+    pub(super) retries: BTreeMap<String, Retry>,
+    pub(super) limits: Limits,
+    pub(super) log_format: Option<LogFormat>,
+    pub(super) log_level: Option<String>,
+    pub(super) shutdown: Duration,
+}
+
+impl Default for ConfigFile {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            data: None,
+            store: None,
+            egress_allow: Vec::new(),
+            ca_files: Vec::new(),
+            connections: BTreeMap::new(),
+            retries: BTreeMap::new(),
+            limits: Limits::default(),
+            log_format: None,
+            log_level: None,
+            shutdown: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Reads the file, if there is one.
+pub(super) fn read(dir: &Path) -> (ConfigFile, Vec<Problem>) {
+    let file: Arc<str> = FILE.into();
+    let text = match std::fs::read_to_string(dir.join(FILE)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return (ConfigFile::default(), Vec::new()),
+        Err(error) => {
+            let problem = Problem::error(codes::UNREADABLE_FILE, &file, Span::START, format!("{FILE} cannot be read: {error}"));
+            return (ConfigFile::default(), vec![problem]);
+        }
+    };
+    let (node, mut problems) = parse(&file, &text);
+    let mut report = Report::new(file);
+    let read = node.and_then(|node| read_root(&node, &mut report)).unwrap_or_default();
+    problems.extend(report.into_problems());
+    (read, problems)
+}
+
+fn read_root(root: &Node, report: &mut Report) -> Option<ConfigFile> {
+    let mut fields = Fields::open(root, "hence.yaml", Span::START, report)?;
+    let mut read = ConfigFile::default();
+    let mut word = |key: &'static str, report: &mut Report| {
+        fields.optional(key).and_then(|node| text(node, key, report)).map(|at| at.value.to_string())
+    };
+    read.listen = word("listen", report);
+    read.data = word("data", report).map(PathBuf::from);
+    read.store = word("store", report);
+    if let Some(entry) = fields.entry("egress") {
+        read_egress(entry, &mut read, report);
+    }
+    if let Some(entry) = fields.entry("connections") {
+        read.connections = read_connections(entry, report);
+    }
+    if let Some(Kind::Map(entries)) = fields.optional("retries").map(|node| &node.kind) {
+        let named = |entry: &Entry| Some((entry.key.to_string(), read_retry(&entry.value, entry.span, report)?));
+        read.retries = entries.iter().filter_map(named).collect();
+    }
+    if let Some(entry) = fields.entry("limits") {
+        read_limits(entry, &mut read.limits, report);
+    }
+    if let Some(entry) = fields.entry("log") {
+        read_log(entry, &mut read, report);
+    }
+    if let Some(wait) = fields.optional("shutdown").and_then(|node| duration(node, "shutdown", report)) {
+        read.shutdown = wait;
+    }
+    fields.not_yet(&["public_url", "tls", "retention", "trusted_proxies"], report);
+    fields.close(report);
+    Some(read)
+}
+
+fn read_egress(entry: &Entry, read: &mut ConfigFile, report: &mut Report) {
+    let Some(mut fields) = Fields::open(&entry.value, "`egress`", entry.span, report) else { return };
+    read.egress_allow = texts(&mut fields, "allow", report);
+    read.ca_files = texts(&mut fields, "ca", report).into_iter().map(PathBuf::from).collect();
+    fields.close(report);
+}
+
+fn texts(fields: &mut Fields<'_>, key: &'static str, report: &mut Report) -> Vec<String> {
+    let items = fields.optional(key).and_then(|node| list(node, key, report)).unwrap_or_default();
+    items.iter().filter_map(|node| text(node, key, report)).map(|at| at.value.to_string()).collect()
+}
+
+fn read_connections(entry: &Entry, report: &mut Report) -> BTreeMap<String, RawConnection> {
+    let Kind::Map(entries) = &entry.value.kind else {
+        report.error(
+            codes::WRONG_TYPE,
+            entry.span,
+            "`connections` is a map of names and connections",
+            "write `crm: {connector: http, base_url: …}`",
+        );
+        return BTreeMap::new();
+    };
+    let mut connections = BTreeMap::new();
+    for entry in entries {
+        let Some(mut fields) = Fields::open(&entry.value, "a connection", entry.span, report) else { continue };
+        let connector = fields.required("connector", "http", report).and_then(|node| text(node, "connector", report));
+        // The other keys are the connector's; it checks them itself.
+        let settings = fields.unknown().cloned().collect();
+        if let Some(connector) = connector {
+            connections.insert(entry.key.to_string(), RawConnection { connector: connector.value, settings });
+        }
+    }
+    connections
+}
+
+fn read_limits(entry: &Entry, limits: &mut Limits, report: &mut Report) {
+    let Some(mut fields) = Fields::open(&entry.value, "`limits`", entry.span, report) else { return };
+    if let Some(bytes) = fields.optional("body").and_then(|node| size(node, "body", report)) {
+        limits.body_bytes = bytes;
+    }
+    if let Some(bytes) = fields.optional("disk_free").and_then(|node| size(node, "disk_free", report)) {
+        limits.disk_free_bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
+    let mut count = |key: &'static str, report: &mut Report| {
+        let found = fields.optional(key).and_then(|node| whole(node, key, 1..=COUNT_LIMIT, report));
+        found.and_then(|count| usize::try_from(count).ok())
+    };
+    limits.backlog = count("backlog", report).unwrap_or(limits.backlog);
+    limits.driving = count("running", report).unwrap_or(limits.driving);
+    fields.close(report);
+}
+
+fn read_log(entry: &Entry, read: &mut ConfigFile, report: &mut Report) {
+    let Some(mut fields) = Fields::open(&entry.value, "`log`", entry.span, report) else { return };
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    read.log_format = fields.optional("format").and_then(|node| choice(node, "format", &formats, report));
+    read.log_level = fields.optional("level").and_then(|node| text(node, "level", report)).map(|at| at.value.to_string());
+    fields.close(report);
+}

@@ -1,0 +1,134 @@
+//! `hence.yaml` and the environment → [`Config`], once. The only reader of the environment.
+
+mod address;
+mod environment;
+mod file;
+mod interpolate;
+mod secrets;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::connector::registry::Connection;
+use crate::domain::retry::Retry;
+use crate::domain::secret::{Secret, Secrets};
+use crate::workflow::problem::Problem;
+
+pub use address::{ServerAddress, admin_token, forget_address, server_address, write_address};
+
+/// Where a server listens when nobody says.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Everything a server needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The project folder.
+    pub dir: PathBuf,
+    /// Where the store, the token and the address are kept.
+    pub data: PathBuf,
+    /// Address and port.
+    pub listen: String,
+    /// `redb://PATH`, `sled://PATH` or `memory:`.
+    pub store: String,
+    /// Addresses that calls may reach although they are private.
+    pub egress_allow: Vec<String>,
+    /// PEM files of certificate authorities to trust besides the platform's.
+    pub ca_files: Vec<PathBuf>,
+    /// Named accounts.
+    pub connections: BTreeMap<String, Connection>,
+    /// Named retries.
+    pub retries: BTreeMap<String, Retry>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Secrets by name.
+    pub secrets: Secrets,
+    /// From `HENCE_ADMIN_TOKEN`.
+    pub admin_token: Option<Secret>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Which log lines there are, as in `info` or `hence=debug`.
+    pub log_filter: String,
+    /// How long a shutdown waits for calls in hand.
+    pub shutdown: Duration,
+}
+
+/// Bounds of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest body of a hook that does not say, in bytes.
+    pub body_bytes: usize,
+    /// Accepted runs that have not been begun, at most.
+    pub backlog: usize,
+    /// Runs driven at once, at most.
+    pub driving: usize,
+    /// Free space of the data folder's disk below which events are refused, in bytes.
+    pub disk_free_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_bytes: 1 << 20, backlog: 100_000, driving: 512, disk_free_bytes: 64 << 20 }
+    }
+}
+
+/// What the command line says; it goes before `hence.yaml`.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--data`
+    pub data: Option<PathBuf>,
+    /// `--store`
+    pub store: Option<String>,
+    /// `--log`
+    pub log_format: Option<LogFormat>,
+}
+
+/// A configuration, and what is wrong with it. Errors mean that a server must not start with it.
+pub type Loaded = (Config, Vec<Problem>);
+
+/// Reads `DIR/hence.yaml`, the secrets and the environment. A missing `hence.yaml` means defaults.
+#[must_use]
+pub fn load(dir: &Path, flags: Flags) -> Loaded {
+    let environment = environment::Environment::read();
+    let (file, mut problems) = file::read(dir);
+    let (secrets, wrong) = secrets::read(dir, &environment);
+    problems.extend(wrong);
+    let connections = interpolate::connections(file.connections, &secrets, &mut problems);
+    let data = flags.data.or(file.data.map(|data| dir.join(data))).unwrap_or_else(|| data_folder(dir));
+    let store = flags.store.or(file.store).unwrap_or_else(|| format!("redb://{}", data.display()));
+    let config = Config {
+        dir: dir.to_owned(),
+        listen: flags.listen.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
+        store,
+        data,
+        egress_allow: file.egress_allow,
+        ca_files: file.ca_files.into_iter().map(|path| dir.join(path)).collect(),
+        connections,
+        retries: file.retries,
+        limits: file.limits,
+        secrets,
+        admin_token: environment.admin_token,
+        log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
+        log_filter: environment.log.or(file.log_level).unwrap_or_else(|| "info".to_owned()),
+        shutdown: file.shutdown,
+    };
+    (config, problems)
+}
+
+/// The data folder where nobody says.
+#[must_use]
+pub fn data_folder(dir: &Path) -> PathBuf {
+    dir.join(".hence")
+}

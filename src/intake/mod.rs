@@ -1,0 +1,279 @@
+//! The only door in. Whatever happens outside comes through [`Intake::submit`]: matched against
+//! the workflows' conditions, stored with the runs it starts, and only then acknowledged.
+
+pub mod schedule;
+pub mod verify;
+pub mod webhook;
+
+use std::sync::Arc;
+
+use crate::clock::{Clock, Ids};
+use crate::domain::event::{Event, EventHead, Match, MatchResult};
+use crate::domain::failure::Failure;
+use crate::domain::id::{EventId, RunId};
+use crate::domain::journal::{Entry, Fact};
+use crate::domain::secret::Secrets;
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::Trigger;
+use crate::script::{RunInfo, Scope, check_body};
+use crate::store::{Accept, Accepted, CommitError, Cursor, DedupeKey, Journal, NewRun, StoreError};
+use crate::workflow::catalog::{Current, Loaded};
+
+/// Takes events in.
+pub struct Intake {
+    /// Where they are stored.
+    pub journal: Arc<Journal>,
+    /// The workflows that may be concerned.
+    pub current: Arc<Current>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Names for events and runs.
+    pub ids: Ids,
+    /// To check signatures with.
+    pub secrets: Arc<Secrets>,
+    /// The largest body, in bytes, where a hook does not say.
+    pub body_limit_bytes: usize,
+}
+
+/// A workflow whose trigger concerns an event.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The workflow.
+    pub loaded: Arc<Loaded>,
+    /// Which of its triggers.
+    pub trigger: usize,
+}
+
+impl Target {
+    /// The trigger itself.
+    #[must_use]
+    pub fn trigger(&self) -> Option<&Trigger> {
+        self.loaded.workflow.triggers.get(self.trigger)
+    }
+}
+
+/// What the sender of an accepted event is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Receipt {
+    /// The event's name; the first one's when this was a repeat.
+    pub event: EventId,
+    /// What came of it.
+    pub matches: Vec<Match>,
+    /// It was here before; nothing was stored.
+    pub duplicate: bool,
+}
+
+impl Receipt {
+    /// The runs it started.
+    pub fn runs(&self) -> impl Iterator<Item = (&str, RunId)> {
+        self.matches.iter().filter_map(|m| match m.result {
+            MatchResult::Run(run) => Some((&*m.workflow, run)),
+            MatchResult::NotMatched(_) => None,
+        })
+    }
+}
+
+/// Why something was not taken in. Nothing was stored.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// No enabled workflow has such a hook.
+    #[error("no workflow has a hook at /hooks/{0}")]
+    NoHook(String),
+    /// No workflow of this name.
+    #[error("there is no workflow `{0}`")]
+    NoWorkflow(String),
+    /// The workflow has no `manual` trigger.
+    #[error("workflow `{0}` cannot be started by hand: add `- manual:` to its `when`")]
+    NotManual(String),
+    /// The hook is there, the method is not.
+    #[error("this hook does not take {method}; it takes {}", allowed.join(", "))]
+    Method {
+        /// As sent.
+        method: String,
+        /// What it takes.
+        allowed: Vec<String>,
+    },
+    /// The sender could not be verified.
+    #[error("{0}")]
+    Unverified(verify::Denied),
+    /// The body is larger than the hook allows.
+    #[error("the body is larger than {limit_bytes} bytes")]
+    TooLarge {
+        /// In bytes.
+        limit_bytes: usize,
+    },
+    /// The body ended early or could not be received.
+    #[error("the body could not be received: {0}")]
+    BrokenBody(String),
+    /// The body is not what its content type says.
+    #[error("the body cannot be read: {0}")]
+    Unreadable(String),
+    /// There is no such run.
+    #[error("there is no {0}")]
+    NoRun(RunId),
+    /// The store would not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What arrived, before it has a name.
+#[derive(Debug)]
+pub struct Arrival {
+    /// All but id and matches, which are filled in.
+    pub head: EventHead,
+    /// The raw bytes.
+    pub body: bytes::Bytes,
+    /// A repeat of this key is not taken in again.
+    pub dedupe: Dedupe,
+    /// A schedule's cursor, moved together with the event.
+    pub cursor: Option<Cursor>,
+}
+
+/// How a repeat is recognised.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Dedupe {
+    /// Not at all, or as the hook says.
+    Hook,
+    /// By this key.
+    Key(DedupeKey),
+}
+
+impl Intake {
+    /// A head for something that arrives now.
+    #[must_use]
+    pub fn head(&self, source: crate::domain::event::Source, kind: &str) -> EventHead {
+        let received = self.clock.now();
+        EventHead {
+            id: self.ids.event(received),
+            source,
+            kind: kind.to_owned(),
+            received,
+            method: String::new(),
+            path: String::new(),
+            params: Vec::new(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            content_type: String::new(),
+            matches: Vec::new(),
+        }
+    }
+
+    /// Matches, stores, and says what came of it. Durable on return.
+    ///
+    /// # Errors
+    /// When the body cannot be read or the store would not take it. Nothing is stored then.
+    pub async fn submit(&self, arrival: Arrival, targets: &[Target]) -> Result<Receipt, Refusal> {
+        let Arrival { head, body, dedupe, cursor } = arrival;
+        let mut event = Event::new(head, body);
+        check_body(&event).map_err(Refusal::Unreadable)?;
+        let dedupe = match dedupe {
+            Dedupe::Key(key) => Some(key),
+            Dedupe::Hook => targets.iter().find_map(|target| hook_key(target, &event)),
+        };
+        let mut runs = Vec::with_capacity(targets.len());
+        let mut matches = Vec::with_capacity(targets.len());
+        for target in targets {
+            let result = self.consider(target, &event, &mut runs);
+            matches.push(Match { workflow: Arc::clone(&target.loaded.workflow.name), result });
+        }
+        event.head.matches = matches;
+        let event = Arc::new(event);
+        let accepted = self.journal.accept(Accept { event: Arc::clone(&event), dedupe, runs, cursor }).await?;
+        Ok(match accepted {
+            Accepted::New => Receipt { event: event.head.id, matches: event.head.matches.clone(), duplicate: false },
+            Accepted::Duplicate { event, matches } => Receipt { event, matches, duplicate: true },
+        })
+    }
+
+    /// Evaluates a workflow's `if`. One that cannot be evaluated starts a run that fails at once,
+    /// so that the event is seen, its handlers run, and it can be replayed once the workflow is mended.
+    fn consider(&self, target: &Target, event: &Event, runs: &mut Vec<NewRun>) -> MatchResult {
+        let Loaded { workflow, program, .. } = &*target.loaded;
+        let received = event.head.received;
+        let id = self.ids.run(received);
+        let mut facts = Vec::new();
+        if let Some(condition) = workflow.condition {
+            let mut scope = scope(event, target, id);
+            match program.truth(condition, &mut scope) {
+                Ok(true) => {}
+                Ok(false) => return MatchResult::NotMatched("`if` is false".to_owned()),
+                Err(error) => facts.push(self.condition_failed(error, received)),
+            }
+        }
+        runs.push(NewRun { id, workflow: Arc::clone(&workflow.name), revision: workflow.revision, facts });
+        MatchResult::Run(id)
+    }
+
+    fn condition_failed(&self, mut error: Failure, at: Timestamp) -> Entry {
+        self.secrets.mask_text(&mut error.message);
+        Entry { at, fact: Fact::ConditionFailed { error } }
+    }
+
+    /// Starts a workflow by hand. `event` is the body, JSON.
+    ///
+    /// # Errors
+    /// When there is no such workflow, it has no `manual` trigger, or the store would not take it.
+    pub async fn start(&self, workflow: &str, event: bytes::Bytes) -> Result<Receipt, Refusal> {
+        let catalog = self.current.get();
+        let loaded = catalog.get(workflow).ok_or_else(|| Refusal::NoWorkflow(workflow.to_owned()))?;
+        let trigger = loaded.workflow.triggers.iter().position(|trigger| matches!(trigger, Trigger::Manual));
+        let trigger = trigger.ok_or_else(|| Refusal::NotManual(workflow.to_owned()))?;
+        let mut head = self.head(crate::domain::event::Source::Manual, "manual");
+        "application/json".clone_into(&mut head.content_type);
+        let target = Target { loaded: Arc::clone(loaded), trigger };
+        self.submit(Arrival { head, body: event, dedupe: Dedupe::Hook, cursor: None }, &[target]).await
+    }
+
+    /// Records that a run is to end. Says whether it was still open.
+    ///
+    /// # Errors
+    /// When there is no such run, or the store would not take it.
+    pub async fn cancel(&self, run: RunId) -> Result<bool, Refusal> {
+        self.journal.cancel(run).await.map_err(|error| match error {
+            CommitError::Store(error) => Refusal::Store(error),
+            CommitError::Unknown(_) | CommitError::Fenced(_) | CommitError::Conflict { .. } => Refusal::NoRun(run),
+        })
+    }
+}
+
+fn scope(event: &Event, target: &Target, run: RunId) -> Scope {
+    let workflow = &target.loaded.workflow;
+    let mut scope = Scope::new(event);
+    scope.set_run(&RunInfo {
+        id: run.to_string(),
+        workflow: &workflow.name,
+        revision: workflow.revision.to_string(),
+        started: event.head.received,
+        attempt: 1,
+    });
+    scope.set_moment(event.head.received, crate::domain::retry::hash(run, &crate::domain::journal::Address::new("if"), 0));
+    scope
+}
+
+/// The key that the hook's `dedupe` gives. An event whose key cannot be had is taken in all the
+/// same: one run too many is better than an event lost.
+fn hook_key(target: &Target, event: &Event) -> Option<DedupeKey> {
+    let Some(Trigger::Webhook(hook)) = target.trigger() else { return None };
+    let dedupe = hook.dedupe.as_ref()?;
+    let mut scope = Scope::new(event);
+    match target.loaded.program.text(dedupe.key, &mut scope) {
+        Ok(key) => Some(dedupe_key(&["hook", &hook.path, &key], event.head.received.after(dedupe.within))),
+        Err(error) => {
+            tracing::warn!(workflow.name = %target.loaded.workflow.name, event.id = %event.head.id, error = %error,
+                "the dedupe key could not be evaluated; the event is taken in without one");
+            None
+        }
+    }
+}
+
+/// SHA-256 over the parts, each with its length before it, so that no two lists of parts collide.
+fn dedupe_key(parts: &[&str], until: Timestamp) -> DedupeKey {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    for part in parts {
+        context.update(&part.len().to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    let mut hash = [0u8; 32];
+    hash.iter_mut().zip(context.finish().as_ref()).for_each(|(slot, byte)| *slot = *byte);
+    DedupeKey { hash, until }
+}

@@ -1,0 +1,132 @@
+//! The bounded interpreter, put together by hand from what cannot reach the outside.
+
+use std::sync::Arc;
+
+use rhai::packages::{
+    ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage,
+    LogicPackage, Package,
+};
+use rhai::{AST, Module};
+
+use super::ambient;
+use super::explain::{parse_words, run_words};
+use super::limits::Limits;
+use super::program::ProgramBuilder;
+use super::{CompileError, library};
+
+/// A file of script functions.
+#[derive(Debug, Clone, Copy)]
+pub struct ScriptFile<'a> {
+    /// What its functions are called under: `lead` for `scripts/lead.rhai`.
+    pub module: &'a str,
+    /// Path below the project folder.
+    pub file: &'a str,
+    /// Its content.
+    pub source: &'a str,
+}
+
+/// The bounded interpreter with every script registered. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine(pub(super) Arc<Bounded>);
+
+#[derive(Debug)]
+pub(super) struct Bounded {
+    pub(super) rhai: rhai::Engine,
+    pub(super) limits: Limits,
+}
+
+impl Engine {
+    /// Compiles the scripts. One that cannot be compiled is left out and reported; the others work.
+    #[must_use]
+    pub fn new(scripts: &[ScriptFile<'_>], limits: Limits) -> (Self, Vec<CompileError>) {
+        let mut errors = Vec::new();
+        let mut known = bounded(&limits);
+        for script in scripts {
+            // Scripts may call each other, so each has to know the names of all.
+            known.register_static_module(script.module, Module::new().into());
+        }
+        let mut compiled = Vec::new();
+        for script in scripts {
+            match compile(&known, script, &limits) {
+                Ok(ast) => compiled.push((script, ast)),
+                Err(error) => errors.push(error),
+            }
+        }
+        let mut rhai = bounded(&limits);
+        for (script, ast) in compiled {
+            let _surroundings = ambient::enter(ambient::Moment::default());
+            match Module::eval_ast_as_new(rhai::Scope::new(), &ast, &rhai) {
+                Ok(module) => {
+                    rhai.register_static_module(script.module, module.into());
+                }
+                Err(error) => errors.push(refused(script, error.position(), run_words(&error, &limits))),
+            }
+        }
+        (Self(Arc::new(Bounded { rhai, limits })), errors)
+    }
+
+    /// Begins a program: the code of one workflow.
+    #[must_use]
+    pub fn builder(&self) -> ProgramBuilder {
+        ProgramBuilder::new(self.clone())
+    }
+}
+
+fn compile(engine: &rhai::Engine, script: &ScriptFile<'_>, limits: &Limits) -> Result<AST, CompileError> {
+    if !is_name(script.module) {
+        let message = format!("`{}` cannot be called from an expression; name the file with letters, digits and `_` only", script.module);
+        return Err(refused(script, rhai::Position::NONE, message));
+    }
+    if limits.source_bytes < script.source.len() {
+        return Err(refused(script, rhai::Position::NONE, too_long(script.source.len(), limits)));
+    }
+    let mut ast = engine.compile(script.source).map_err(|error| refused(script, error.position(), parse_words(&error)))?;
+    ast.set_source(script.file);
+    Ok(ast)
+}
+
+fn is_name(module: &str) -> bool {
+    module.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The words for code over the limit, which is not even parsed: parsing takes more than linear time.
+pub(super) fn too_long(len: usize, limits: &Limits) -> String {
+    format!("this code has {len} bytes, over the limit of {}; split it", limits.source_bytes)
+}
+
+fn refused(script: &ScriptFile<'_>, position: rhai::Position, message: String) -> CompileError {
+    let count = |n: Option<usize>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
+    CompileError { file: script.file.into(), line: count(position.line()), column: count(position.position()), message }
+}
+
+fn bounded(limits: &Limits) -> rhai::Engine {
+    let mut engine = rhai::Engine::new_raw();
+    // Not LanguageCorePackage: it sleeps and exits. Not MoreStringPackage: it allocates before it
+    // looks at limits; `library::text` stands in for it. Not the blob and time packages.
+    ArithmeticPackage::new().register_into_engine(&mut engine);
+    LogicPackage::new().register_into_engine(&mut engine);
+    BasicMathPackage::new().register_into_engine(&mut engine);
+    BasicStringPackage::new().register_into_engine(&mut engine);
+    BasicIteratorPackage::new().register_into_engine(&mut engine);
+    BasicFnPackage::new().register_into_engine(&mut engine);
+    BasicArrayPackage::new().register_into_engine(&mut engine);
+    BasicMapPackage::new().register_into_engine(&mut engine);
+    library::register(&mut engine);
+    for word in ["eval", "import", "export"] {
+        engine.disable_symbol(word);
+    }
+    engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
+    engine.on_print(|_text| {});
+    engine.on_debug(|_text, _source, _position| {});
+    engine.set_strict_variables(true);
+    engine.set_max_operations(limits.operations);
+    engine.set_max_string_size(limits.string_bytes);
+    engine.set_max_array_size(limits.array_items);
+    engine.set_max_map_size(limits.map_entries);
+    engine.set_max_call_levels(limits.call_depth);
+    engine.set_max_expr_depths(limits.expr_depth, limits.expr_depth);
+    engine.set_max_variables(limits.variables);
+    let watched = limits.clone();
+    engine.on_progress(move |operations| ambient::overrun(operations, &watched).map(Into::into));
+    engine
+}

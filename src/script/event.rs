@@ -1,0 +1,136 @@
+//! An event as `event`, read once.
+
+use std::sync::OnceLock;
+
+use rhai::{Dynamic, Map};
+
+use super::json;
+use crate::domain::event::{Event, EventHead};
+
+/// Up to this size the body is also there as text, `event.raw`. Larger ones would be kept twice for a rare use.
+const RAW_BYTES: usize = 64 << 10;
+
+pub(super) struct Read {
+    pub(super) event: Dynamic,
+    bad_body: Option<String>,
+}
+
+/// Whether the body is what its content type says. Reads it once, for expressions too.
+///
+/// # Errors
+/// With line and column when the body should be JSON and is not.
+pub fn check_body(event: &Event) -> Result<(), String> {
+    match &read(event).bad_body {
+        None => Ok(()),
+        Some(error) => Err(format!("the body is not JSON: {error}")),
+    }
+}
+
+pub(super) fn read(event: &Event) -> &Read {
+    // Nobody else keeps anything in the memo; were it so, the event would only look empty.
+    static EMPTY: OnceLock<Read> = OnceLock::new();
+    event.memo.get_or_init(|| parse(event)).unwrap_or_else(|| EMPTY.get_or_init(|| Read { event: Dynamic::UNIT, bad_body: None }))
+}
+
+fn parse(event: &Event) -> Read {
+    let head = &event.head;
+    let mut map = head_map(head);
+    let mut bad_body = None;
+    let body = match format(&head.content_type, &event.body) {
+        Format::Json => json::read(&event.body).unwrap_or_else(|error| {
+            bad_body = Some(error);
+            Dynamic::UNIT
+        }),
+        Format::Form => {
+            let form = pairs(form_urlencoded::parse(&event.body));
+            map.insert("form".into(), form.clone().into());
+            form.into()
+        }
+        Format::Text => String::from_utf8_lossy(&event.body).into_owned().into(),
+        Format::Other => Dynamic::UNIT,
+    };
+    map.insert("body".into(), body);
+    if event.body.len() <= RAW_BYTES {
+        map.insert("raw".into(), String::from_utf8_lossy(&event.body).into_owned().into());
+    }
+    Read { event: map.into(), bad_body }
+}
+
+fn head_map(head: &EventHead) -> Map {
+    [
+        ("id", Dynamic::from(head.id.to_string())),
+        ("source", head.source.as_str().into()),
+        ("type", head.kind.as_str().into()),
+        ("time", head.received.to_string().into()),
+        ("method", head.method.as_str().into()),
+        ("path", head.path.as_str().into()),
+        ("params", pairs(borrowed(&head.params)).into()),
+        ("query", pairs(borrowed(&head.query)).into()),
+        ("headers", headers(&head.headers).into()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.into(), value))
+    .collect()
+}
+
+enum Format {
+    Json,
+    Form,
+    Text,
+    Other,
+}
+
+fn format(content_type: &str, body: &[u8]) -> Format {
+    let kind = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    match kind.as_str() {
+        _ if body.is_empty() => Format::Other,
+        "" if looks_like_json(body) => Format::Json,
+        "application/json" => Format::Json,
+        "application/x-www-form-urlencoded" => Format::Form,
+        _ if kind.ends_with("+json") || kind == "text/json" => Format::Json,
+        _ if kind.starts_with("text/") => Format::Text,
+        _ => Format::Other,
+    }
+}
+
+fn looks_like_json(body: &[u8]) -> bool {
+    matches!(body.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
+}
+
+fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+/// A repeated key becomes a list of its values.
+fn pairs<K: AsRef<str>, V: AsRef<str>>(pairs: impl Iterator<Item = (K, V)>) -> Map {
+    let mut map = Map::new();
+    for (key, value) in pairs {
+        let value = Dynamic::from(value.as_ref().to_owned());
+        let Some(first) = map.get_mut(key.as_ref()) else {
+            map.insert(key.as_ref().into(), value);
+            continue;
+        };
+        if !first.is_array() {
+            *first = vec![first.clone()].into();
+        }
+        if let Some(mut list) = first.write_lock::<rhai::Array>() {
+            list.push(value);
+        }
+    }
+    map
+}
+
+/// A repeated header is one header with a comma (RFC 9110, section 5.3).
+fn headers(pairs: &[(String, String)]) -> Map {
+    let mut joined: std::collections::BTreeMap<&str, String> = std::collections::BTreeMap::new();
+    for (key, value) in pairs {
+        joined
+            .entry(key)
+            .and_modify(|all| {
+                all.push_str(", ");
+                all.push_str(value);
+            })
+            .or_insert_with(|| value.clone());
+    }
+    joined.into_iter().map(|(key, value)| (key.into(), value.into())).collect()
+}

@@ -1,0 +1,122 @@
+//! What an expression can see.
+
+use std::sync::LazyLock;
+
+use rhai::Dynamic;
+
+use super::ambient::Moment;
+use super::{event, json};
+use crate::domain::event::Event;
+use crate::domain::time::Timestamp;
+use crate::domain::{Map, Value};
+
+/// The variables there are.
+pub(super) const VARIABLES: [&str; 6] = ["event", "steps", "vars", "run", "error", "secrets"];
+
+/// What `run` shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunInfo<'a> {
+    /// The run's id.
+    pub id: String,
+    /// Its workflow.
+    pub workflow: &'a str,
+    /// The revision it keeps.
+    pub revision: String,
+    /// When it was accepted.
+    pub started: Timestamp,
+    /// The current step's attempt, from 1.
+    pub attempt: u32,
+}
+
+/// The variables of one run: `event`, `steps`, `vars`, `run`, `error`, `secrets`. Code reads them and cannot write them.
+#[derive(Debug, Default)]
+pub struct Scope {
+    pub(super) rhai: rhai::Scope<'static>,
+    pub(super) moment: Moment,
+}
+
+impl Scope {
+    /// The variables of a run that this event starts. The event is read once; runs copy what was read.
+    #[must_use]
+    pub fn new(event: &Event) -> Self {
+        let mut scope = Self { rhai: rhai::Scope::new(), moment: Moment { now: event.head.received, seed: 0 } };
+        for name in VARIABLES {
+            scope.put(name, Dynamic::UNIT);
+        }
+        scope.put("event", event::read(event).event.clone());
+        scope.put("steps", rhai::Map::new().into());
+        scope.put("vars", rhai::Map::new().into());
+        scope
+    }
+
+    /// Sets `run`.
+    pub fn set_run(&mut self, run: &RunInfo<'_>) {
+        let map: rhai::Map = [
+            ("id".into(), Dynamic::from(run.id.clone())),
+            ("workflow".into(), run.workflow.into()),
+            ("revision".into(), run.revision.clone().into()),
+            ("started".into(), run.started.to_string().into()),
+            ("attempt".into(), i64::from(run.attempt).into()),
+        ]
+        .into_iter()
+        .collect();
+        self.put("run", map.into());
+    }
+
+    /// Sets `steps.<id>`.
+    pub fn set_step(&mut self, id: &str, output: &Value) {
+        let mut steps = self.rhai.remove::<rhai::Map>("steps").unwrap_or_default();
+        steps.insert(id.into(), json::to_dynamic(output));
+        self.put("steps", steps.into());
+    }
+
+    /// Sets `vars`.
+    pub fn set_vars(&mut self, vars: &Map) {
+        self.put("vars", json::map_to_dynamic(vars).into());
+    }
+
+    /// Sets `error`, which is `()` outside handlers.
+    pub fn set_error(&mut self, error: Option<&Value>) {
+        self.put("error", error.map_or(Dynamic::UNIT, json::to_dynamic));
+    }
+
+    /// Sets `secrets`, which is `()` but where secrets may be used.
+    pub fn set_secrets(&mut self, secrets: Option<&Map>) {
+        self.put("secrets", secrets.map_or(Dynamic::UNIT, |secrets| json::map_to_dynamic(secrets).into()));
+    }
+
+    /// Sets what `now()`, `uuid()` and `random()` derive from. The same moment gives the same values again.
+    pub fn set_moment(&mut self, now: Timestamp, seed: u64) {
+        self.moment = Moment { now, seed };
+    }
+
+    fn put(&mut self, name: &'static str, value: Dynamic) {
+        drop(self.rhai.remove::<Dynamic>(name));
+        self.rhai.push_constant_dynamic(name, value);
+    }
+
+    /// Forgets variables that code made, and takes back those that a closure captured: captured
+    /// ones are behind a lock, which the next evaluation should not pay for.
+    pub(super) fn tidy(&mut self) {
+        self.rhai.rewind(VARIABLES.len());
+        for name in VARIABLES {
+            if self.rhai.get(name).is_some_and(Dynamic::is_shared)
+                && let Some(value) = self.rhai.remove::<Dynamic>(name)
+            {
+                self.rhai.push_constant_dynamic(name, value.flatten());
+            }
+        }
+    }
+}
+
+/// The names alone, for compiling. They are not constants there: nothing of them may be folded into the code.
+pub(super) fn names() -> &'static rhai::Scope<'static> {
+    static NAMES: LazyLock<rhai::Scope<'static>> = LazyLock::new(|| {
+        let mut scope = rhai::Scope::new();
+        for name in VARIABLES {
+            scope.push_dynamic(name, Dynamic::UNIT);
+        }
+        scope
+    });
+    &NAMES
+}

@@ -1,0 +1,143 @@
+//! What every store has to do, as one suite: a new store passes it, or it is not one.
+//!
+//! It is part of the library, so that integration tests can run it on stores that need a server.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests: a panic is how they fail")]
+
+mod accept;
+mod commit;
+mod list;
+mod reopen;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::{Accept, Accepted, Commit, Cursor, DedupeKey, Epoch, NewRun, Store, StoreError, Write, Written};
+use crate::domain::event::{Event, EventHead, Match, MatchResult, Source};
+use crate::domain::id::{EventId, Parts, Revision, RunId};
+use crate::domain::journal::{Address, Entry, Fact, Outcome};
+use crate::domain::run::Status;
+use crate::domain::time::Timestamp;
+
+/// A place that keeps a store: each call opens it, with what was written there before. All earlier
+/// handles are gone by then.
+pub type Place = Box<dyn Fn() -> Result<Arc<dyn Store>, StoreError>>;
+
+/// Checks everything that [`Store`] promises. `fresh` gives an empty place each time.
+///
+/// # Panics
+/// When a promise is broken.
+pub async fn check_all(fresh: &dyn Fn() -> Place) {
+    let open = || fresh()().unwrap();
+    accept::an_event_is_stored_with_its_runs(&*open()).await;
+    accept::a_run_may_begin_with_facts(&*open()).await;
+    accept::a_repeat_gets_the_first_ids_and_writes_nothing(&*open()).await;
+    accept::a_key_is_new_again_when_its_window_has_ended(&*open()).await;
+    accept::a_cursor_moves_with_its_event_and_only_forward(&*open()).await;
+    accept::bodies_and_heads_of_every_size_come_back(&*open()).await;
+    commit::facts_are_kept_in_order(&*open()).await;
+    commit::a_refused_commit_leaves_nothing_and_stops_no_other(&*open()).await;
+    commit::later_writes_of_a_batch_see_earlier_ones(&*open()).await;
+    commit::a_cancel_is_kept_until_the_run_has_ended(&*open()).await;
+    commit::outputs_of_every_size_come_back(&*open()).await;
+    commit::a_failure_is_shown_in_lists(&*open()).await;
+    list::runs_are_paged_newest_first(&*open()).await;
+    list::runs_are_filtered(&*open()).await;
+    list::a_rare_filter_is_bounded(&*open()).await;
+    list::events_are_paged_newest_first(&*open()).await;
+    list::revisions_are_kept_by_hash(&*open()).await;
+    list::keys_are_forgotten_when_their_window_has_ended(&*open()).await;
+    list::the_newest_id_is_known(&*open()).await;
+    reopen::everything_is_there_after_a_restart(&fresh()).await;
+    reopen::an_older_owner_is_fenced(&fresh()).await;
+}
+
+const REVISION: Revision = Revision([7; 32]);
+
+fn event_id(time_ms: u64) -> EventId {
+    EventId::new(Parts { time_ms, counter: 0, chance: 3, shard: 0 })
+}
+
+/// The `nth` run of the event of that time.
+fn run_id(time_ms: u64, nth: u32) -> RunId {
+    RunId::new(Parts { time_ms, counter: nth, chance: 5, shard: nth.to_be_bytes()[3] })
+}
+
+fn time(time_ms: u64) -> Timestamp {
+    Timestamp(i64::try_from(time_ms).unwrap())
+}
+
+/// An event of that time with one run per workflow.
+fn accept(time_ms: u64, workflows: &[&str]) -> Accept {
+    accept_body(time_ms, workflows, b"{\"a\":1}".to_vec(), Vec::new())
+}
+
+fn accept_body(time_ms: u64, workflows: &[&str], body: Vec<u8>, headers: Vec<(String, String)>) -> Accept {
+    let runs: Vec<NewRun> = (0u32..)
+        .zip(workflows)
+        .map(|(nth, workflow)| NewRun { id: run_id(time_ms, nth), workflow: Arc::from(*workflow), revision: REVISION, facts: Vec::new() })
+        .collect();
+    let matches = runs.iter().map(|run| Match { workflow: Arc::clone(&run.workflow), result: MatchResult::Run(run.id) }).collect();
+    let head = EventHead {
+        id: event_id(time_ms),
+        source: Source::Webhook,
+        kind: "lead".to_owned(),
+        received: time(time_ms),
+        method: "POST".to_owned(),
+        path: "leads".to_owned(),
+        params: Vec::new(),
+        query: vec![("q".to_owned(), "1".to_owned())],
+        headers,
+        content_type: "application/json".to_owned(),
+        matches,
+    };
+    Accept { event: Arc::new(Event::new(head, Bytes::from(body))), dedupe: None, runs, cursor: None }
+}
+
+fn deduped(mut accept: Accept, key: u8, until_ms: u64) -> Accept {
+    accept.dedupe = Some(DedupeKey { hash: [key; 32], until: time(until_ms) });
+    accept
+}
+
+fn scheduled(mut accept: Accept, slot_ms: u64) -> Accept {
+    accept.cursor = Some(Cursor { name: Arc::from("daily/0"), slot: time(slot_ms) });
+    accept
+}
+
+fn evaluated(at_ms: u64, step: &str, text: &str) -> Entry {
+    let fact = Fact::StepEvaluated { step: Address::new(step), output: Arc::new(json!({ "text": text })) };
+    Entry { at: time(at_ms), fact }
+}
+
+fn finished(at_ms: u64) -> Entry {
+    Entry { at: time(at_ms), fact: Fact::RunFinished { outcome: Outcome::Succeeded { output: Arc::new(json!(null)) } } }
+}
+
+fn commit(run: RunId, epoch: Epoch, from: u32, entries: Vec<Entry>, status: Status) -> Commit {
+    Commit { run, epoch, from, entries, status, wake: None, error: None }
+}
+
+fn waiting(run: RunId, epoch: Epoch, wake_ms: u64) -> Commit {
+    Commit { wake: Some(time(wake_ms)), ..commit(run, epoch, 0, vec![evaluated(wake_ms, "wait", "")], Status::Waiting) }
+}
+
+async fn write(store: &dyn Store, writes: impl IntoIterator<Item = Write>) -> Vec<Written> {
+    store.write(writes.into_iter().collect()).await.unwrap()
+}
+
+async fn accept_new(store: &dyn Store, accepts: impl IntoIterator<Item = Accept>) {
+    for written in write(store, accepts.into_iter().map(Write::Accept)).await {
+        assert_eq!(written, Written::Accepted(Accepted::New));
+    }
+}
+
+async fn commit_ok(store: &dyn Store, commits: impl IntoIterator<Item = Commit>) {
+    for written in write(store, commits.into_iter().map(Write::Commit)).await {
+        assert_eq!(written, Written::Committed);
+    }
+}
+
+async fn open_ids(store: &dyn Store) -> Vec<RunId> {
+    store.load().await.unwrap().into_iter().map(|run| run.id).collect()
+}

@@ -1,0 +1,166 @@
+//! Where things lie: one prefix byte per kind, then ids and numbers, big-endian, so that keys sort by time.
+//!
+//! | key | value |
+//! |---|---|
+//! | `m` name | meta: the data format, the epoch |
+//! | `e` event | the event's head, and its body if both fit in one value |
+//! | `b` event, chunk | what did not fit |
+//! | `d` hash | a dedupe key: until when, and the first event |
+//! | `x` until, hash | the same by expiry; empty |
+//! | `r` run | the run's head |
+//! | `o` run | open runs: wake and cancel wish |
+//! | `f` run, position \[, chunk\] | facts of one commit, a JSON array |
+//! | `v` revision \[, chunk\] | a revision's files |
+//! | `u` name | a schedule's cursor |
+
+use crate::domain::id::{EventId, Revision, RunId};
+use crate::domain::time::Timestamp;
+
+const META: u8 = b'm';
+const EVENT: u8 = b'e';
+const EVENT_REST: u8 = b'b';
+const DEDUPE: u8 = b'd';
+const EXPIRY: u8 = b'x';
+const RUN: u8 = b'r';
+const OPEN: u8 = b'o';
+const FACTS: u8 = b'f';
+const REVISION: u8 = b'v';
+const CURSOR: u8 = b'u';
+
+/// A key below `prefix`.
+fn key(prefix: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.push(prefix);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+pub(super) fn format() -> Vec<u8> {
+    key(META, &[b"format"])
+}
+
+pub(super) fn epoch() -> Vec<u8> {
+    key(META, &[b"epoch"])
+}
+
+pub(super) fn event(id: EventId) -> Vec<u8> {
+    key(EVENT, &[&id.to_bytes()])
+}
+
+pub(super) fn event_rest(id: EventId) -> Vec<u8> {
+    key(EVENT_REST, &[&id.to_bytes()])
+}
+
+pub(super) fn dedupe(hash: &[u8; 32]) -> Vec<u8> {
+    key(DEDUPE, &[hash])
+}
+
+pub(super) fn expiry(until: Timestamp, hash: &[u8; 32]) -> Vec<u8> {
+    key(EXPIRY, &[&sortable(until), hash])
+}
+
+/// The first key whose window has not ended at `now`.
+pub(super) fn expiry_after(now: Timestamp) -> Vec<u8> {
+    match now.0.checked_add(1) {
+        Some(next_ms) => key(EXPIRY, &[&sortable(Timestamp(next_ms))]),
+        None => vec![EXPIRY + 1],
+    }
+}
+
+/// The dedupe hash in an expiry key.
+pub(super) fn expiry_hash(key: &[u8]) -> Option<[u8; 32]> {
+    key.last_chunk().copied()
+}
+
+pub(super) fn run(id: RunId) -> Vec<u8> {
+    key(RUN, &[&id.to_bytes()])
+}
+
+pub(super) fn open(id: RunId) -> Vec<u8> {
+    key(OPEN, &[&id.to_bytes()])
+}
+
+pub(super) fn run_facts(id: RunId) -> Vec<u8> {
+    key(FACTS, &[&id.to_bytes()])
+}
+
+pub(super) fn facts(id: RunId, position: u32) -> Vec<u8> {
+    key(FACTS, &[&id.to_bytes(), &position.to_be_bytes()])
+}
+
+pub(super) fn revision(revision: Revision) -> Vec<u8> {
+    key(REVISION, &[&revision.0])
+}
+
+pub(super) fn cursor(name: &str) -> Vec<u8> {
+    key(CURSOR, &[name.as_bytes()])
+}
+
+/// The `index`th piece of what begins at `first`; it sorts after the ones before it.
+pub(super) fn chunk(first: &[u8], index: u32) -> Vec<u8> {
+    [first, &index.to_be_bytes()].concat()
+}
+
+/// Everything of a kind: from, and the end that is excluded.
+pub(super) fn all_events() -> (Vec<u8>, Vec<u8>) {
+    (vec![EVENT], vec![EVENT + 1])
+}
+
+pub(super) fn all_runs() -> (Vec<u8>, Vec<u8>) {
+    (vec![RUN], vec![RUN + 1])
+}
+
+pub(super) fn all_open() -> (Vec<u8>, Vec<u8>) {
+    (vec![OPEN], vec![OPEN + 1])
+}
+
+pub(super) fn all_expiries() -> (Vec<u8>, Vec<u8>) {
+    (vec![EXPIRY], vec![EXPIRY + 1])
+}
+
+/// The id at the end of an event's, a run's or an open run's key.
+pub(super) fn id(key: &[u8]) -> Option<[u8; 16]> {
+    key.get(1..)?.try_into().ok()
+}
+
+/// The first key that does not begin with `prefix`.
+pub(super) fn end_of(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return end;
+        }
+    }
+    // Only a prefix of nothing but 0xff has no end, and every prefix here begins with a letter.
+    vec![0xff; prefix.len() + 1]
+}
+
+/// Times before 1970 sort before the others.
+fn sortable(time: Timestamp) -> [u8; 8] {
+    (time.0 ^ i64::MIN).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn expiry_keys_sort_by_time(a: i64, b: i64) {
+            let key = |ms| expiry(Timestamp(ms), &[7; 32]);
+            prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
+            prop_assert_eq!(key(a) < expiry_after(Timestamp(b)), a <= b);
+            prop_assert_eq!(expiry_hash(&key(a)), Some([7; 32]));
+        }
+
+        #[test]
+        fn what_begins_with_a_prefix_lies_before_its_end(prefix in prop::collection::vec(any::<u8>(), 1..4), rest: Vec<u8>) {
+            prop_assume!(prefix.iter().any(|byte| *byte != 0xff));
+            let end = end_of(&prefix);
+            prop_assert!([&*prefix, &*rest].concat() < end && !end.starts_with(&prefix));
+        }
+    }
+}

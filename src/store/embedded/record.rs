@@ -1,0 +1,282 @@
+//! How records are written: JSON for what grows over the years, after a fixed binary prefix for what
+//! is read on every write. All numbers are big-endian.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::super::{OpenRun, RunError, RunHead, StoreError};
+use crate::domain::event::EventHead;
+use crate::domain::id::{EventId, Revision, RunId};
+use crate::domain::run::Status;
+use crate::domain::time::Timestamp;
+
+/// A run's failure is one line in lists; the whole message is among its facts.
+pub(super) const ERROR_MESSAGE_MAX_BYTES: usize = 1024;
+
+/// Stands for "no time": a wake at that point would be the same as none.
+const NEVER: i64 = i64::MIN;
+
+pub(super) fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(format!("{what} cannot be read"))
+}
+
+pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(|error| StoreError::Io(format!("a record could not be written as JSON: {error}")))
+}
+
+pub(super) fn from_json<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|error| StoreError::Damaged(format!("{what} cannot be read: {error}")))
+}
+
+/// Takes numbers off the front of a record.
+pub(super) struct Reader<'r>(pub(super) &'r [u8]);
+
+impl<'r> Reader<'r> {
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (first, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take().map(|[byte]| byte)
+    }
+
+    fn len(&mut self) -> Option<usize> {
+        usize::try_from(u32::from_be_bytes(self.take()?)).ok()
+    }
+
+    pub(super) fn time(&mut self) -> Option<Timestamp> {
+        Some(Timestamp(i64::from_be_bytes(self.take()?)))
+    }
+
+    fn wake(&mut self) -> Option<Option<Timestamp>> {
+        Some(self.time()?).map(|time| (time.0 != NEVER).then_some(time))
+    }
+
+    fn split(&mut self, len: usize) -> Option<&'r [u8]> {
+        let (first, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(first)
+    }
+}
+
+fn wake_bytes(wake: Option<Timestamp>) -> [u8; 8] {
+    wake.map_or(NEVER, |time| time.0).to_be_bytes()
+}
+
+fn len_bytes(len: usize) -> Result<[u8; 4], StoreError> {
+    let len = u32::try_from(len).ok().ok_or_else(|| StoreError::Io(format!("a record of {len} bytes is larger than the store takes")))?;
+    Ok(len.to_be_bytes())
+}
+
+/// An event: the lengths of its head and its body, then both. Only the beginning may be at hand.
+pub(super) struct EventRecord;
+
+impl EventRecord {
+    pub(super) const PREFIX_BYTES: usize = 8;
+
+    pub(super) fn write(head: &EventHead, body: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let head = to_json(head)?;
+        Ok([&len_bytes(head.len())?[..], &len_bytes(body.len())?, &head, body].concat())
+    }
+
+    /// How long the whole record is, from its beginning.
+    pub(super) fn total_bytes(first: &[u8]) -> Option<usize> {
+        let mut reader = Reader(first);
+        Some(Self::PREFIX_BYTES + reader.len()? + reader.len()?)
+    }
+
+    /// How much of it is needed to read the head.
+    pub(super) fn head_bytes(first: &[u8]) -> Option<usize> {
+        Some(Self::PREFIX_BYTES + Reader(first).len()?)
+    }
+
+    pub(super) fn read_head(record: &[u8]) -> Result<EventHead, StoreError> {
+        let mut reader = Reader(record);
+        let head = reader.len().zip(reader.len()).and_then(|(head_len, _)| reader.split(head_len));
+        from_json("an event", head.ok_or_else(|| damaged("an event"))?)
+    }
+
+    pub(super) fn read_body(record: Vec<u8>) -> Result<Bytes, StoreError> {
+        let head_bytes = Self::head_bytes(&record).filter(|len| *len <= record.len()).ok_or_else(|| damaged("an event"))?;
+        Ok(Bytes::from(record).slice(head_bytes..))
+    }
+}
+
+/// A dedupe key's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Remembered {
+    pub(super) until: Timestamp,
+    pub(super) event: EventId,
+}
+
+impl Remembered {
+    pub(super) fn write(self) -> Vec<u8> {
+        [&self.until.0.to_be_bytes()[..], &self.event.to_bytes()].concat()
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, StoreError> {
+        let mut reader = Reader(bytes);
+        let read = reader.time().zip(reader.take());
+        read.map(|(until, event)| Self { until, event: EventId::from_bytes(event) }).ok_or_else(|| damaged("a dedupe key"))
+    }
+}
+
+/// What an open run's key holds.
+pub(super) fn write_open(wake: Option<Timestamp>, cancel: bool) -> Vec<u8> {
+    [&[u8::from(cancel)][..], &wake_bytes(wake)].concat()
+}
+
+pub(super) fn read_open(id: [u8; 16], bytes: &[u8]) -> Option<OpenRun> {
+    let mut reader = Reader(bytes);
+    let cancel = reader.byte()? != 0;
+    Some(OpenRun { id: RunId::from_bytes(id), wake: reader.wake()?, cancel })
+}
+
+/// A run's head as stored. A commit changes it without reading any JSON.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RunRecord {
+    pub(super) len: u32,
+    pub(super) status: Status,
+    pub(super) cancel: bool,
+    pub(super) accepted: Timestamp,
+    pub(super) updated: Timestamp,
+    pub(super) wake: Option<Timestamp>,
+    event: EventId,
+    revision: Revision,
+    /// What never changes, as JSON.
+    fixed: Vec<u8>,
+    /// A [`RunError`] as JSON, or nothing.
+    error: Vec<u8>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Fixed {
+    workflow: Arc<str>,
+}
+
+impl RunRecord {
+    pub(super) fn new(workflow: &Arc<str>, revision: Revision, event: EventId, accepted: Timestamp) -> Result<Self, StoreError> {
+        let fixed = to_json(&Fixed { workflow: Arc::clone(workflow) })?;
+        let (status, error) = (Status::Queued, Vec::new());
+        Ok(Self { len: 0, status, cancel: false, accepted, updated: accepted, wake: None, event, revision, fixed, error })
+    }
+
+    pub(super) fn set_error(&mut self, error: Option<&RunError>) -> Result<(), StoreError> {
+        self.error = match error {
+            None => Vec::new(),
+            Some(RunError { step, message }) => {
+                let message = message.get(..message.floor_char_boundary(ERROR_MESSAGE_MAX_BYTES)).unwrap_or_default().to_owned();
+                to_json(&RunError { step: step.clone(), message })?
+            }
+        };
+        Ok(())
+    }
+
+    pub(super) fn write(&self) -> Result<Vec<u8>, StoreError> {
+        Ok([
+            &self.len.to_be_bytes()[..],
+            &[status_code(self.status), u8::from(self.cancel)],
+            &self.accepted.0.to_be_bytes(),
+            &self.updated.0.to_be_bytes(),
+            &wake_bytes(self.wake),
+            &self.event.to_bytes(),
+            &self.revision.0,
+            &len_bytes(self.fixed.len())?,
+            &self.fixed,
+            &self.error,
+        ]
+        .concat())
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, StoreError> {
+        Self::try_read(bytes).ok_or_else(|| damaged("a run"))
+    }
+
+    fn try_read(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        Some(Self {
+            len: u32::from_be_bytes(reader.take()?),
+            status: status_of(reader.byte()?)?,
+            cancel: reader.byte()? != 0,
+            accepted: reader.time()?,
+            updated: reader.time()?,
+            wake: reader.wake()?,
+            event: EventId::from_bytes(reader.take()?),
+            revision: Revision(reader.take()?),
+            fixed: {
+                let len = reader.len()?;
+                reader.split(len)?.to_vec()
+            },
+            error: reader.0.to_vec(),
+        })
+    }
+
+    pub(super) fn head(&self, id: RunId) -> Result<RunHead, StoreError> {
+        let Fixed { workflow } = from_json("a run", &self.fixed)?;
+        let error = if self.error.is_empty() { None } else { Some(from_json("a run's error", &self.error)?) };
+        let Self { revision, event, status, accepted, updated, wake, .. } = *self;
+        Ok(RunHead { id, workflow, revision, event, status, accepted, updated, wake, error })
+    }
+}
+
+/// The numbers are in every store: they do not change.
+fn status_code(status: Status) -> u8 {
+    match status {
+        Status::Queued => 0,
+        Status::Running => 1,
+        Status::Waiting => 2,
+        Status::Succeeded => 3,
+        Status::Failed => 4,
+        Status::Canceled => 5,
+    }
+}
+
+fn status_of(code: u8) -> Option<Status> {
+    Status::ALL.into_iter().find(|status| status_code(*status) == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn record() -> RunRecord {
+        RunRecord::new(&Arc::from("lead"), Revision([9; 32]), EventId::from_bytes([1; 16]), Timestamp(5)).unwrap()
+    }
+
+    #[test]
+    fn a_run_is_read_as_written() {
+        let mut run = record();
+        run.wake = Some(Timestamp(77));
+        for status in Status::ALL {
+            run.status = status;
+            assert_eq!(RunRecord::read(&run.write().unwrap()), Ok(run.clone()));
+        }
+    }
+
+    #[test]
+    fn a_long_error_is_cut_between_characters() {
+        let mut run = record();
+        run.set_error(Some(&RunError { step: None, message: "ü".repeat(ERROR_MESSAGE_MAX_BYTES) + "x" })).unwrap();
+        let head = run.head(RunId::from_bytes([2; 16])).unwrap();
+        assert_eq!(head.error.unwrap().message, "ü".repeat(ERROR_MESSAGE_MAX_BYTES / 2));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>, cut in 0usize..100) {
+            let written = record().write().unwrap();
+            for bytes in [&bytes[..], written.get(..cut).unwrap_or(&written)] {
+                let _read = (RunRecord::read(bytes), Remembered::read(bytes), EventRecord::read_head(bytes), read_open([0; 16], bytes));
+                let _body = EventRecord::read_body(bytes.to_vec());
+                let _total = EventRecord::total_bytes(bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A disk that fills up, and a process that dies at any write.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use super::super::super::kv::faulty::{Death, Faulty};
+use super::super::super::{Accept, Accepted, Commit, CommitError, DedupeKey, NewRun};
+use super::*;
+use crate::domain::Value;
+use crate::domain::event::Source;
+use crate::domain::id::Parts;
+use crate::domain::journal::{Address, Fact, Outcome};
+use crate::domain::run::Status;
+
+fn parts(n: u64) -> Parts {
+    Parts { time_ms: n, counter: 0, chance: n, shard: 1 }
+}
+
+fn run_id(n: u64) -> RunId {
+    RunId::new(parts(n))
+}
+
+pub(super) fn accept(n: u64) -> Write {
+    let head = EventHead {
+        id: EventId::new(parts(n)),
+        source: Source::Manual,
+        kind: "manual".to_owned(),
+        received: Timestamp(5),
+        method: String::new(),
+        path: String::new(),
+        params: Vec::new(),
+        query: Vec::new(),
+        headers: Vec::new(),
+        content_type: String::new(),
+        matches: Vec::new(),
+    };
+    let run = NewRun { id: run_id(n), workflow: Arc::from("a"), revision: Revision([1; 32]), facts: Vec::new() };
+    let hash = [u8::try_from(n).unwrap(); 32];
+    Write::Accept(Accept {
+        event: Arc::new(Event::new(head, Bytes::from(vec![1; 20_000]))),
+        dedupe: Some(DedupeKey { hash, until: Timestamp(1_000) }),
+        runs: vec![run],
+        cursor: None,
+    })
+}
+
+pub(super) fn finish(n: u64, epoch: Epoch) -> Write {
+    commit(n, epoch, Fact::RunFinished { outcome: Outcome::Canceled }, Status::Canceled)
+}
+
+pub(super) fn evaluate(n: u64, epoch: Epoch, output: Value) -> Write {
+    commit(n, epoch, Fact::StepEvaluated { step: Address::new("s"), output: Arc::new(output) }, Status::Running)
+}
+
+fn commit(n: u64, epoch: Epoch, fact: Fact, status: Status) -> Write {
+    let entries = vec![Entry { at: Timestamp(9), fact }];
+    Write::Commit(Commit { run: run_id(n), epoch, from: 0, entries, status, wake: None, error: None })
+}
+
+#[tokio::test]
+async fn new_events_are_refused_below_the_watermark_and_runs_go_on() {
+    let free_bytes = Arc::new(AtomicU64::new(1_000));
+    let seen = Arc::clone(&free_bytes);
+    let free: space::FreeBytes = Arc::new(move || Ok(seen.load(Ordering::SeqCst)));
+    let store = over(Arc::new(Memory::default()), Some(Watermark { min_bytes: 500, check_every_events: 1, free })).unwrap();
+    let epoch = store.acquire().await.unwrap();
+    let new = || Written::Accepted(Accepted::New);
+    assert_eq!(store.write(vec![accept(1)]).await, Ok(vec![new()]));
+    free_bytes.store(499, Ordering::SeqCst);
+    let written = store.write(vec![accept(2), finish(1, epoch), accept(1)]).await.unwrap();
+    assert!(matches!(&written[0], Written::Refused(CommitError::Store(StoreError::Full(_)))), "{written:?}");
+    assert_eq!(written[1], Written::Committed);
+    assert!(matches!(written[2], Written::Accepted(Accepted::Duplicate { .. })));
+    assert_eq!(store.run(run_id(2)).await, Ok(None));
+    free_bytes.store(500, Ordering::SeqCst);
+    assert_eq!(store.write(vec![accept(2)]).await, Ok(vec![new()]));
+}
+
+#[tokio::test]
+async fn a_full_disk_writes_nothing_and_the_store_recovers() {
+    let memory = Memory::default();
+    let disk = Arc::new(Faulty::new(memory.clone()));
+    let store = over(Arc::clone(&disk) as Arc<dyn Kv>, None).unwrap();
+    let before = content(&memory);
+    disk.set_full(true);
+    assert!(matches!(store.write(vec![accept(1)]).await, Err(StoreError::Full(_))));
+    assert!(matches!(store.acquire().await, Err(StoreError::Full(_))));
+    assert_eq!(content(&memory), before);
+    disk.set_full(false);
+    assert_eq!(store.write(vec![accept(1)]).await, Ok(vec![Written::Accepted(Accepted::New)]));
+}
+
+/// Does all of it on `kv`, until it dies.
+async fn work(kv: Arc<dyn Kv>) -> Result<(), StoreError> {
+    let store = over(kv, None)?;
+    let epoch = store.acquire().await?;
+    for n in 1..=3 {
+        store.write(vec![accept(n)]).await?;
+        store.write(vec![finish(n, epoch)]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_death_at_any_write_leaves_each_write_whole_or_absent() {
+    let alive = Arc::new(Faulty::new(Memory::default()));
+    work(Arc::clone(&alive) as Arc<dyn Kv>).await.unwrap();
+    for nth in 1..=alive.writes() {
+        for death in [Death::BeforeWrite, Death::AfterWrite] {
+            let memory = Memory::default();
+            assert!(work(Arc::new(Faulty::dying(memory.clone(), nth, death))).await.is_err());
+            let store = over(Arc::new(memory), None).unwrap();
+            let open: Vec<RunId> = store.load().await.unwrap().into_iter().map(|run| run.id).collect();
+            for n in 1..=3 {
+                let event = store.event(EventId::new(parts(n))).await.unwrap();
+                let run = store.run(run_id(n)).await.unwrap();
+                let facts = store.facts(run_id(n)).await.unwrap();
+                assert_eq!(event.is_some(), run.is_some(), "write {nth}, {death:?}");
+                assert_eq!(run.is_some_and(|run| run.status == Status::Queued), open.contains(&run_id(n)));
+                assert!(facts.is_empty() || !open.contains(&run_id(n)));
+            }
+            // The sender tries again, and the work goes on to its end.
+            assert!(store.write(vec![accept(1), accept(2), accept(3)]).await.is_ok());
+            let epoch = store.acquire().await.unwrap();
+            let rest: Vec<Write> = store.load().await.unwrap().into_iter().map(|run| finish(run.id.time_ms(), epoch)).collect();
+            store.write(rest).await.unwrap();
+            assert_eq!(store.load().await, Ok(Vec::new()));
+            assert_eq!(store.runs(RunFilter::default(), 9).await.unwrap().items.len(), 3);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! redb: the default engine. One file, one table, every commit synced.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+
+use redb::{Builder, Database, DatabaseError, Durability, Error, ReadableDatabase, TableDefinition};
+
+use super::super::StoreError;
+use super::folder::Folder;
+use super::{Batch, Kv, Order, Visit, io_error, no_panic};
+
+/// The database's name in its folder.
+pub const FILE: &str = "hence.redb";
+const HALF_MADE_FILE: &str = "hence.redb.new";
+
+/// Memory for pages. The operating system caches the file as well, so little is lost by a small one.
+pub const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("hence");
+
+/// A redb database in a folder.
+#[derive(Debug)]
+pub struct Redb {
+    /// Empty after an I/O error: redb then refuses everything until it is opened again.
+    database: RwLock<Option<Database>>,
+    folder: Folder,
+}
+
+impl Redb {
+    /// Opens the database in `folder`; makes both if they are missing.
+    ///
+    /// # Errors
+    /// When another process has it, when it is damaged, or when the disk fails.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let folder = Folder::open(folder)?;
+        create_if_missing(&folder)?;
+        let database = open_database(&folder)?;
+        Ok(Self { database: RwLock::new(Some(database)), folder })
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, StoreError> {
+        self.reopen_if_closed()?;
+        let result = {
+            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(database) = database.as_ref() else {
+                return Err(StoreError::Io("redb was closed after an error and is being opened again; try again".to_owned()));
+            };
+            no_panic("redb", || Ok(run(database)))
+        };
+        match result {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                if matches!(error, Error::Io(_) | Error::PreviousIo | Error::LockPoisoned(_) | Error::DatabaseClosed) {
+                    self.close();
+                }
+                Err(store_error("redb", &error))
+            }
+            Err(panicked) => {
+                self.close();
+                Err(panicked)
+            }
+        }
+    }
+
+    fn close(&self) {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // What the engine may say while it lets go of a broken file was said by the error before.
+        drop(no_panic("close redb", || {
+            drop(database.take());
+            Ok(())
+        }));
+    }
+
+    fn reopen_if_closed(&self) -> Result<(), StoreError> {
+        if self.database.read().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Ok(());
+        }
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if database.is_none() {
+            *database = Some(open_database(&self.folder)?);
+        }
+        Ok(())
+    }
+}
+
+/// A new database is made under another name and moved into place whole. So an empty or half-written
+/// file under the real name is damage, and never taken for a new store.
+fn create_if_missing(folder: &Folder) -> Result<(), StoreError> {
+    let (path, half_made) = (folder.file(FILE), folder.file(HALF_MADE_FILE));
+    if path.exists() {
+        return Ok(());
+    }
+    let what = format!("make {}", path.display());
+    match fs::remove_file(&half_made) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error(&what, &error)),
+        Ok(()) | Err(_) => {}
+    }
+    no_panic(&what, || {
+        let database = Builder::new().create(&half_made).map_err(|error| store_error(&what, &error.into()))?;
+        make_table(&database).map_err(|error| store_error(&what, &error))
+    })?;
+    fs::rename(&half_made, &path).map_err(|error| io_error(&what, &error))?;
+    folder.sync()
+}
+
+fn make_table(database: &Database) -> Result<(), Error> {
+    let write = database.begin_write()?;
+    drop(write.open_table(TABLE)?);
+    Ok(write.commit()?)
+}
+
+fn open_database(folder: &Folder) -> Result<Database, StoreError> {
+    let path = folder.file(FILE);
+    let what = format!("open {}", path.display());
+    no_panic(&what, || match Builder::new().set_cache_size(CACHE_BYTES).open(&path) {
+        Ok(database) => Ok(database),
+        Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::Locked(path.display().to_string())),
+        Err(error) => Err(store_error(&what, &error.into())),
+    })
+}
+
+fn store_error(what: &str, error: &Error) -> StoreError {
+    match error {
+        Error::Io(error) => io_error(what, error),
+        Error::Corrupted(_)
+        | Error::UpgradeRequired(_)
+        | Error::RepairAborted
+        | Error::TableTypeMismatch { .. }
+        | Error::TableIsMultimap(_)
+        | Error::TypeDefinitionChanged { .. }
+        | Error::TableDoesNotExist(_) => StoreError::Damaged(format!("{what}: {error}")),
+        // `Error` may grow: whatever else there is, is a failure to read or write.
+        error => StoreError::Io(format!("{what}: {error}")),
+    }
+}
+
+impl Kv for Redb {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with(|database| Ok(database.begin_read()?.open_table(TABLE)?.get(key)?.map(|value| value.value().to_vec())))
+    }
+
+    fn range(&self, from: &[u8], to: &[u8], order: Order, visit: Visit<'_>) -> Result<(), StoreError> {
+        if to <= from {
+            return Ok(());
+        }
+        self.with(|database| {
+            let table = database.begin_read()?.open_table(TABLE)?;
+            let mut range = table.range(from..to)?;
+            while let Some(item) = match order {
+                Order::Ascending => range.next(),
+                Order::Descending => range.next_back(),
+            } {
+                let (key, value) = item?;
+                if visit(key.value(), value.value()).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.with(|database| {
+            let mut write = database.begin_write()?;
+            write.set_durability(Durability::Immediate)?;
+            {
+                let mut table = write.open_table(TABLE)?;
+                for (key, value) in batch.changes() {
+                    match value {
+                        Some(value) => drop(table.insert(key, value)?),
+                        None => drop(table.remove(key)?),
+                    }
+                }
+            }
+            Ok(write.commit()?)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failure_the_next_call_opens_it_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let kv = Redb::open(folder.path()).unwrap();
+        let mut batch = Batch::default();
+        batch.put(b"a".to_vec(), b"1".to_vec());
+        kv.apply(&batch).unwrap();
+        kv.close();
+        assert_eq!(kv.get(b"a"), Ok(Some(b"1".to_vec())));
+        kv.close();
+        assert_eq!(kv.apply(&batch), Ok(()));
+        let panicked: Result<(), StoreError> = kv.with(|_| panic!("on purpose"));
+        assert!(matches!(panicked, Err(StoreError::Damaged(text)) if text.contains("on purpose")));
+        assert_eq!(kv.get(b"a"), Ok(Some(b"1".to_vec())));
+    }
+}

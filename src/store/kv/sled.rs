@@ -1,0 +1,227 @@
+//! sled 0.34: the second engine, with the recipe that kept every acknowledged write in simulated
+//! power cuts. Its own `flush` starts the write-out and does not wait for the disk, so every flush
+//! is followed by a sync of ours; `docs/decisions/` has the measurements.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use sled::{Config, Db};
+
+use super::super::StoreError;
+use super::folder::Folder;
+use super::{Batch, Kv, Order, VALUE_MAX_BYTES, Visit, io_error, no_panic};
+
+/// Memory for pages; sled's own default is 1 GiB.
+pub const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Part of the recipe; a store keeps the size it was made with.
+pub const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
+
+/// sled's names in its folder.
+const LOG_FILE: &str = "db";
+const CONF_FILE: &str = "conf";
+
+/// Ours: there once something was stored. sled takes an empty or lost log for a new store.
+const USED_FILE: &str = "used";
+
+/// A sled database in a folder.
+#[derive(Debug)]
+pub struct Sled {
+    /// Empty after an error: sled then refuses everything until it is opened again.
+    open: RwLock<Option<Open>>,
+    used: AtomicBool,
+    folder: Folder,
+    path: PathBuf,
+}
+
+#[derive(Debug)]
+struct Open {
+    db: Db,
+    log: File,
+}
+
+impl Sled {
+    /// Opens the database in `folder`; makes it if it is missing.
+    ///
+    /// # Errors
+    /// When another process has it, when it is damaged, or when the disk fails.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.to_owned();
+        let folder = Folder::open(folder)?;
+        let open = open_database(&folder, &path)?;
+        let used = AtomicBool::new(folder.file(USED_FILE).exists());
+        Ok(Self { open: RwLock::new(Some(open)), used, folder, path })
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.reopen_if_closed()?;
+        let result = {
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(open) = open.as_ref() else {
+                return Err(StoreError::Io("sled was closed after an error and is being opened again; try again".to_owned()));
+            };
+            no_panic("sled", || run(open))
+        };
+        if result.is_err() {
+            self.close();
+        }
+        result
+    }
+
+    fn mark_used(&self) -> Result<(), StoreError> {
+        if !self.used.load(Ordering::Relaxed) {
+            File::create(self.folder.file(USED_FILE)).map_err(|error| io_error("mark the sled store as used", &error))?;
+            self.folder.sync()?;
+            self.used.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn close(&self) {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        // What the engine may say while it lets go of a broken file was said by the error before.
+        drop(no_panic("close sled", || {
+            drop(open.take());
+            Ok(())
+        }));
+    }
+
+    fn reopen_if_closed(&self) -> Result<(), StoreError> {
+        if self.open.read().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Ok(());
+        }
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if open.is_none() {
+            *open = Some(open_database(&self.folder, &self.path)?);
+        }
+        Ok(())
+    }
+}
+
+fn open_database(folder: &Folder, path: &Path) -> Result<Open, StoreError> {
+    let what = format!("open the sled store in {}", path.display());
+    let failed = |error: std::io::Error| io_error(&what, &error);
+    remove_half_made_snapshots(path).map_err(failed)?;
+    wait_for_last_handle(&folder.file(LOG_FILE)).map_err(failed)?;
+    let config = Config::new().path(path).flush_every_ms(None).segment_size(SEGMENT_BYTES).cache_capacity(CACHE_BYTES);
+    let db = no_panic(&what, || config.open().map_err(|error| open_error(&what, error)))?;
+    if db.is_empty() && folder.file(USED_FILE).exists() {
+        return Err(StoreError::Damaged(format!("{what}: it is empty, and was not before")));
+    }
+    let log = File::open(folder.file(LOG_FILE)).map_err(failed)?;
+    // Once is enough: neither the settings nor the folder's entries change while it is in use.
+    log.sync_all().map_err(failed)?;
+    File::open(folder.file(CONF_FILE)).and_then(|conf| conf.sync_all()).map_err(failed)?;
+    folder.sync()?;
+    Ok(Open { db, log })
+}
+
+/// A crash may leave one behind, and sled would take it for a whole one.
+fn remove_half_made_snapshots(path: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// sled's own threads may hold its file a moment longer than the handle that was closed. The folder
+/// is locked by this process, so nobody else can be waited for.
+fn wait_for_last_handle(log: &Path) -> std::io::Result<()> {
+    match File::open(log) {
+        Ok(log) => log.lock(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// While opening, an engine that does not understand its files has damaged files.
+fn open_error(what: &str, error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Unsupported(text) => StoreError::Damaged(format!("{what}: {text}")),
+        error => store_error(what, error),
+    }
+}
+
+fn store_error(what: &str, error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Io(error) => io_error(what, &error),
+        sled::Error::Corruption { .. } | sled::Error::ReportableBug(_) => StoreError::Damaged(format!("{what}: {error}")),
+        sled::Error::CollectionNotFound(_) | sled::Error::Unsupported(_) => StoreError::Io(format!("{what}: {error}")),
+    }
+}
+
+impl Kv for Sled {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with(|open| {
+            let value = open.db.get(key).map_err(|error| store_error("sled", error))?;
+            Ok(value.map(|value| value.to_vec()))
+        })
+    }
+
+    fn range(&self, from: &[u8], to: &[u8], order: Order, visit: Visit<'_>) -> Result<(), StoreError> {
+        if to <= from {
+            return Ok(());
+        }
+        self.with(|open| {
+            let mut range = open.db.range(from..to);
+            while let Some(item) = match order {
+                Order::Ascending => range.next(),
+                Order::Descending => range.next_back(),
+            } {
+                let (key, value) = item.map_err(|error| store_error("sled", error))?;
+                if visit(&key, &value).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut changes = sled::Batch::default();
+        for (key, value) in batch.changes() {
+            match value {
+                Some(value) if VALUE_MAX_BYTES < value.len() => {
+                    let len = value.len();
+                    return Err(StoreError::Io(format!("a value of {len} bytes is larger than sled may be given ({VALUE_MAX_BYTES})")));
+                }
+                Some(value) => changes.insert(key, value),
+                None => changes.remove(key),
+            }
+        }
+        self.with(|open| {
+            open.db.apply_batch(changes).map_err(|error| store_error("sled", error))?;
+            open.db.flush().map_err(|error| store_error("sled", error))?;
+            open.log.sync_data().map_err(|error| io_error("sync the sled log", &error))
+        })?;
+        self.mark_used()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failure_the_next_call_opens_it_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let kv = Sled::open(folder.path()).unwrap();
+        let mut batch = Batch::default();
+        batch.put(b"a".to_vec(), b"1".to_vec());
+        kv.apply(&batch).unwrap();
+        kv.close();
+        assert_eq!(kv.get(b"a"), Ok(Some(b"1".to_vec())));
+        kv.close();
+        assert_eq!(kv.apply(&batch), Ok(()));
+        let panicked: Result<(), StoreError> = kv.with(|_| panic!("on purpose"));
+        assert!(matches!(panicked, Err(StoreError::Damaged(text)) if text.contains("on purpose")));
+        assert_eq!(kv.get(b"a"), Ok(Some(b"1".to_vec())));
+    }
+}

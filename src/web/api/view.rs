@@ -1,0 +1,153 @@
+//! What the API shows, apart from what is stored: the stored form may change, this may not.
+
+use crate::domain::Value;
+use crate::domain::event::{Event, EventHead, MatchResult};
+use crate::domain::journal::{Entry, Fact, Outcome};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{Trigger, Verify};
+use crate::store::RunHead;
+use crate::workflow::catalog::Loaded;
+use serde_json::json;
+
+/// A body up to this size is shown.
+const BODY_SHOWN_BYTES: usize = 64 * 1024;
+
+pub(super) fn workflow(loaded: &Loaded, now: Timestamp) -> Value {
+    let workflow = &loaded.workflow;
+    let triggers: Vec<_> = workflow.triggers.iter().map(|trigger| self::trigger(trigger, now)).collect();
+    json!({
+        "name": workflow.name,
+        "description": workflow.description,
+        "file": loaded.files.first().map(|(path, _)| path),
+        "revision": workflow.revision,
+        "triggers": triggers,
+    })
+}
+
+fn trigger(trigger: &Trigger, now: Timestamp) -> Value {
+    match trigger {
+        Trigger::Webhook(hook) => {
+            json!({"kind": "webhook", "path": format!("/hooks/{}", hook.path), "methods": hook.methods, "verify": verify(&hook.verify)})
+        }
+        Trigger::Schedule(schedule) => {
+            let next = schedule.schedule.rule.next_after(now).map(|time| time.to_string());
+            json!({"kind": "schedule", "rule": schedule.schedule.rule.to_string(), "next": next})
+        }
+        Trigger::Manual => json!({"kind": "manual"}),
+    }
+}
+
+fn verify(scheme: &Verify) -> &'static str {
+    match scheme {
+        Verify::None => "none",
+        Verify::Github { .. } => "github",
+        Verify::Hmac(_) => "hmac",
+        Verify::Bearer { .. } => "bearer",
+        Verify::Header { .. } => "header",
+    }
+}
+
+pub(super) fn event(head: &EventHead) -> Value {
+    let matches: Vec<_> = head
+        .matches
+        .iter()
+        .map(|m| match &m.result {
+            MatchResult::Run(run) => json!({"workflow": m.workflow, "run": run}),
+            MatchResult::NotMatched(why) => json!({"workflow": m.workflow, "not_matched": why}),
+        })
+        .collect();
+    json!({
+        "id": head.id,
+        "source": head.source,
+        "type": head.kind,
+        "path": head.path,
+        "received": head.received.to_string(),
+        "matches": matches,
+    })
+}
+
+pub(super) fn event_with_body(event: &Event) -> Value {
+    let mut shown = self::event(&event.head);
+    if let Value::Object(map) = &mut shown {
+        map.insert("method".into(), json!(event.head.method));
+        map.insert("headers".into(), json!(event.head.headers.iter().cloned().collect::<std::collections::BTreeMap<_, _>>()));
+        map.insert("query".into(), json!(event.head.query));
+        map.insert("params".into(), json!(event.head.params));
+        map.insert("content_type".into(), json!(event.head.content_type));
+        map.insert("body_bytes".into(), json!(event.body.len()));
+        if event.body.len() <= BODY_SHOWN_BYTES {
+            let body =
+                serde_json::from_slice(&event.body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&event.body).into_owned()));
+            map.insert("body".into(), body);
+        }
+    }
+    shown
+}
+
+pub(super) fn run(head: &RunHead) -> Value {
+    let mut shown = json!({
+        "id": head.id,
+        "workflow": head.workflow,
+        "revision": head.revision,
+        "event": head.event,
+        "status": head.status,
+        "accepted": head.accepted.to_string(),
+        "updated": head.updated.to_string(),
+    });
+    if let Value::Object(map) = &mut shown {
+        if let Some(wake) = head.wake {
+            map.insert("wake".into(), json!(wake.to_string()));
+        }
+        if let Some(error) = &head.error {
+            map.insert("error".into(), json!(error));
+        }
+    }
+    shown
+}
+
+pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry]) -> Value {
+    let mut shown = run(head);
+    let output = entries.iter().rev().find_map(|entry| match &entry.fact {
+        Fact::RunFinished { outcome: Outcome::Succeeded { output } } => Some(&**output),
+        _ => None,
+    });
+    if let Value::Object(map) = &mut shown {
+        map.insert("steps".into(), Value::Array(steps(entries)));
+        map.insert("output".into(), output.cloned().unwrap_or_default());
+    }
+    shown
+}
+
+/// One line per step, in the order in which something first happened to each.
+fn steps(entries: &[Entry]) -> Vec<Value> {
+    let mut order = Vec::new();
+    let mut shown = std::collections::HashMap::new();
+    for Entry { at, fact } in entries {
+        let Some(step) = fact.step() else { continue };
+        if !shown.contains_key(step) {
+            order.push(step);
+        }
+        let at = at.to_string();
+        let line = match fact {
+            Fact::StepSkipped { .. } => json!({"step": step, "status": "skipped", "at": at}),
+            Fact::BranchTaken { branch, .. } => json!({"step": step, "status": "taken", "branch": branch, "at": at}),
+            Fact::VarsSet { vars, .. } => json!({"step": step, "status": "done", "output": vars, "at": at}),
+            Fact::StepEvaluated { output, .. } | Fact::RunStopped { output, .. } => {
+                json!({"step": step, "status": "done", "output": output, "at": at})
+            }
+            Fact::CallStarted { attempt, .. } => json!({"step": step, "status": "started", "attempts": attempt, "at": at}),
+            Fact::CallSucceeded { attempt, output, .. } => {
+                json!({"step": step, "status": "done", "attempts": attempt, "output": output, "at": at})
+            }
+            Fact::CallRetried { attempt, error, due, .. } => {
+                json!({"step": step, "status": "retrying", "attempts": attempt, "error": error, "due": due.to_string(), "at": at})
+            }
+            Fact::StepFailed { attempts, error, .. } => {
+                json!({"step": step, "status": "failed", "attempts": attempts, "error": error, "at": at})
+            }
+            Fact::ConditionFailed { .. } | Fact::RunTimedOut { .. } | Fact::CancelRequested | Fact::RunFinished { .. } => continue,
+        };
+        shown.insert(step, line);
+    }
+    order.into_iter().filter_map(|step| shown.remove(step)).collect()
+}

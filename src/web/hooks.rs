@@ -1,0 +1,52 @@
+//! `/hooks/*`: reads the request within its bounds and hands it to intake.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::{ProblemResponse, Web};
+use crate::intake::{Receipt, Refusal};
+
+/// Takes a request to a hook.
+pub(super) async fn receive(
+    State(web): State<Arc<Web>>,
+    method: Method,
+    Path(path): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ProblemResponse> {
+    let hook = web.intake.hook(method.as_str(), &path)?;
+    let body = read(body, &headers, hook.body_limit_bytes).await?;
+    let receipt = web.intake.receive(hook, query.as_deref().unwrap_or_default(), &headers, body).await?;
+    Ok(answer(&receipt))
+}
+
+/// `202` for a new event, `200` for a repeat.
+pub(super) fn answer(receipt: &Receipt) -> Response {
+    let runs: Vec<_> = receipt.runs().map(|(workflow, run)| serde_json::json!({"workflow": workflow, "run": run})).collect();
+    if receipt.duplicate {
+        let body = serde_json::json!({"event": receipt.event, "runs": runs, "duplicate": true});
+        return (StatusCode::OK, Json(body)).into_response();
+    }
+    (StatusCode::ACCEPTED, Json(serde_json::json!({"event": receipt.event, "runs": runs}))).into_response()
+}
+
+/// Reads a body up to a limit. One that says it is larger is refused before it is read.
+async fn read(body: Body, headers: &HeaderMap, limit_bytes: usize) -> Result<Bytes, Refusal> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
+    if announced.is_some_and(|length| limit_bytes < length) {
+        return Err(Refusal::TooLarge { limit_bytes });
+    }
+    match Limited::new(body, limit_bytes).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge { limit_bytes }),
+        Err(error) => Err(Refusal::BrokenBody(error.to_string())),
+    }
+}

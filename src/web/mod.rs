@@ -1,0 +1,60 @@
+//! HTTP: hooks, the API, health. Every route is in the one list below.
+
+mod api;
+mod auth;
+mod health;
+mod hooks;
+mod problem;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{any, get, post};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::secret::Secret;
+use crate::intake::Intake;
+use crate::workflow::problem::Problem;
+
+pub use problem::ProblemResponse;
+
+/// What requests are answered with.
+pub struct Web {
+    /// The door in; its journal is also what is read.
+    pub intake: Arc<Intake>,
+    /// Opens `/api`.
+    pub token: Secret,
+    /// What is wrong with the workflow files now.
+    pub problems: arc_swap::ArcSwap<Vec<Problem>>,
+    /// Set when shutdown begins: `/readyz` turns red before the listener closes.
+    pub stopping: CancellationToken,
+}
+
+/// The largest body of a request to `/api`, in bytes.
+const API_BODY_LIMIT_BYTES: usize = 1024 * 1024;
+
+/// Every route there is.
+pub fn router(web: Arc<Web>) -> Router {
+    let api = Router::new()
+        .route("/workflows", get(api::workflows::list))
+        .route("/events", get(api::events::list))
+        .route("/events/{id}", get(api::events::show))
+        .route("/runs", get(api::runs::list).post(api::runs::start))
+        .route("/runs/{id}", get(api::runs::show))
+        .route("/runs/{id}/cancel", post(api::runs::cancel))
+        .route("/stats", get(api::stats::show))
+        .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::wrong_method)
+        .layer(DefaultBodyLimit::max(API_BODY_LIMIT_BYTES))
+        .layer(from_fn_with_state(Arc::clone(&web), auth::require_token));
+    Router::new()
+        .route("/hooks/{*path}", any(hooks::receive))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .nest("/api", api)
+        .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::wrong_method)
+        .with_state(web)
+}

@@ -1,0 +1,106 @@
+//! Errors as RFC 9457 `application/problem+json`. The one place that makes them.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+
+use crate::intake::Refusal;
+use crate::intake::verify::Denied;
+use crate::store::StoreError;
+
+/// How long a sender is asked to wait when the server is overloaded or its store cannot write.
+const RETRY_AFTER_S: &str = "5";
+
+/// An error as the caller sees it.
+#[derive(Debug)]
+pub struct ProblemResponse {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl ProblemResponse {
+    /// A problem with its stable code (a page in `docs/errors/`) and what to do about it.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), headers: Vec::new() }
+    }
+
+    /// The same, with a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+}
+
+impl IntoResponse for ProblemResponse {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({
+            "type": format!("urn:hence:error:{}", self.code),
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        let mut response = (self.status, Json(body)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}
+
+impl From<StoreError> for ProblemResponse {
+    fn from(error: StoreError) -> Self {
+        let (code, detail) = match &error {
+            StoreError::Overloaded { .. } => ("overloaded", error.to_string()),
+            StoreError::Full(_) => ("disk-full", "the server's disk is full: nothing was stored, send it again later".to_owned()),
+            StoreError::Closed => ("shutting-down", "the server is shutting down: nothing was stored, send it again".to_owned()),
+            StoreError::Locked(_) | StoreError::NewerFormat { .. } | StoreError::Damaged(_) | StoreError::Io(_) | StoreError::BadUrl(_) => {
+                ("store-unavailable", "the server's store cannot be used: nothing was stored, send it again later".to_owned())
+            }
+        };
+        if code != "overloaded" && code != "shutting-down" {
+            tracing::error!(error = %error, "a request was answered 503");
+        }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).with_header(header::RETRY_AFTER, RETRY_AFTER_S)
+    }
+}
+
+impl From<Refusal> for ProblemResponse {
+    fn from(refusal: Refusal) -> Self {
+        let text = refusal.to_string();
+        match refusal {
+            Refusal::NoHook(_) => Self::new(StatusCode::NOT_FOUND, "no-hook", text),
+            Refusal::NoWorkflow(_) => Self::new(StatusCode::NOT_FOUND, "no-workflow", text),
+            Refusal::NoRun(_) => Self::new(StatusCode::NOT_FOUND, "no-run", text),
+            Refusal::NotManual(_) => Self::new(StatusCode::CONFLICT, "not-manual", text),
+            Refusal::Method { allowed, .. } => {
+                Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", text).with_header(header::ALLOW, &allowed.join(", "))
+            }
+            Refusal::Unverified(denied) => {
+                if denied == Denied::NoSecret {
+                    tracing::error!("a hook was called whose secret is not set; see `hence check`");
+                }
+                Self::new(StatusCode::UNAUTHORIZED, "unverified", text)
+            }
+            Refusal::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", text),
+            Refusal::BrokenBody(_) => Self::new(StatusCode::BAD_REQUEST, "broken-body", text),
+            Refusal::Unreadable(_) => Self::new(StatusCode::BAD_REQUEST, "unreadable-body", text),
+            Refusal::Store(error) => error.into(),
+        }
+    }
+}
+
+/// No such path.
+pub(super) async fn no_route(uri: Uri) -> ProblemResponse {
+    let detail = format!("there is nothing at {}: hooks are below /hooks/, the API below /api/", uri.path());
+    ProblemResponse::new(StatusCode::NOT_FOUND, "not-found", detail)
+}
+
+/// The path is there, the method is not. The router adds `Allow`.
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> ProblemResponse {
+    ProblemResponse::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", format!("{} does not take {method}", uri.path()))
+}

@@ -1,0 +1,140 @@
+//! One file → one loaded workflow.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ring::digest;
+
+use super::sources::SourceFile;
+use super::uses::mentioned;
+use super::{Loaded, Problem};
+use crate::domain::id::Revision;
+use crate::script::{Engine, ScriptFile};
+use crate::workflow::compile::{Compiled, Context, compile};
+use crate::workflow::file::{Report, TriggerFile, read_workflow};
+use crate::workflow::problem::codes;
+use crate::workflow::yaml::{self, Node, Span};
+
+/// The scripts of a project.
+pub(super) struct Library<'s> {
+    engine: Engine,
+    modules: BTreeMap<&'s str, Module<'s>>,
+}
+
+struct Module<'s> {
+    source: &'s SourceFile,
+    broken: bool,
+    /// The modules it mentions itself.
+    uses: BTreeSet<String>,
+}
+
+impl<'s> Library<'s> {
+    /// Compiles all scripts, and says which cannot be.
+    pub(super) fn new(scripts: &'s [SourceFile], context: &Context<'_>) -> (Self, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let mut modules = BTreeMap::new();
+        for source in scripts {
+            let module = source.stem();
+            let identifier = module.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                && module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if identifier {
+                modules.insert(module, Module { source, broken: false, uses: mentioned(&source.text) });
+            } else {
+                let message = format!("`{module}` cannot be written before `::` in an expression");
+                let problem = Problem::error(codes::BAD_NAME, &source.path, Span::START, message);
+                problems.push(problem.help("name the file with letters, digits and `_`, as in `scripts/lead.rhai`"));
+            }
+        }
+        let files: Vec<ScriptFile<'_>> =
+            modules.iter().map(|(module, found)| ScriptFile { module, file: &found.source.path, source: &found.source.text }).collect();
+        let (engine, errors) = Engine::new(&files, context.limits.clone());
+        for error in errors {
+            for module in modules.values_mut().filter(|module| module.source.path == error.file) {
+                module.broken = true;
+            }
+            problems.push(Problem::from_script(error));
+        }
+        (Self { engine, modules }, problems)
+    }
+
+    /// The modules among `names`, and those they use.
+    fn closure(&self, names: &BTreeSet<String>) -> BTreeSet<&'s str> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<&str> = names.iter().map(String::as_str).collect();
+        while let Some(name) = open.pop() {
+            if let Some((name, module)) = self.modules.get_key_value(name)
+                && found.insert(*name)
+            {
+                open.extend(module.uses.iter().map(String::as_str));
+            }
+        }
+        found
+    }
+}
+
+/// A workflow that compiled, and the places that later checks point at.
+pub(super) struct Ready {
+    /// The workflow.
+    pub(super) loaded: Loaded,
+    /// Where its name is.
+    pub(super) name_span: Span,
+    /// Where each trigger is.
+    pub(super) trigger_spans: Vec<Span>,
+}
+
+/// Loads one file. The problems are those of the file, warnings included.
+pub(super) fn load(source: &SourceFile, library: &Library<'_>, context: &Context<'_>) -> (Option<Ready>, Vec<Problem>) {
+    let (node, problems) = yaml::parse(&source.path, &source.text);
+    let mut report = Report::new(Arc::clone(&source.path));
+    problems.into_iter().for_each(|problem| report.push(problem));
+    let ready = node.and_then(|node| compile_node(&node, source, library, context, &mut report));
+    let problems = report.into_problems();
+    let ready = ready.map(|ready| Ready { loaded: Loaded { problems: problems.clone(), ..ready.loaded }, ..ready });
+    (ready, problems)
+}
+
+fn compile_node(node: &Node, source: &SourceFile, library: &Library<'_>, context: &Context<'_>, report: &mut Report) -> Option<Ready> {
+    let file = read_workflow(node, report)?;
+    let mut names = BTreeSet::new();
+    node.for_each_text(&mut |text| {
+        let own = mentioned(&text.raw);
+        broken(&own, text.span, library, report);
+        names.extend(own);
+    });
+    let modules = library.closure(&names);
+    let scripts = modules.iter().filter_map(|module| library.modules.get(module)).map(|module| module.source);
+    let files: Vec<(String, String)> =
+        std::iter::once(source).chain(scripts).map(|file| (file.path.to_string(), file.text.to_string())).collect();
+    let compiled = compile(&file, source.stem(), revision(&files), &library.engine, context, report)?;
+    let Compiled { workflow, program, secrets } = compiled;
+    let name_span = file.name.as_ref().map_or(Span::START, |name| name.span);
+    let trigger_spans = file.triggers.iter().map(|trigger| match trigger {
+        TriggerFile::Webhook(webhook) => webhook.path.span,
+        TriggerFile::Schedule(_) | TriggerFile::Manual => Span::START,
+    });
+    let loaded = Loaded { workflow, program, files, secrets, problems: Vec::new() };
+    Some(Ready { loaded, name_span, trigger_spans: trigger_spans.collect() })
+}
+
+/// Says which of the mentioned modules cannot be used, itself or through another.
+fn broken(names: &BTreeSet<String>, span: Span, library: &Library<'_>, report: &mut Report) {
+    for module in library.closure(names) {
+        let Some(found) = library.modules.get(module).filter(|module| module.broken) else { continue };
+        let message = format!("this uses the module `{module}`, and {} cannot be compiled", found.source.path);
+        report.error(codes::BROKEN_MODULE, span, message, format!("mend {}", found.source.path));
+    }
+}
+
+/// SHA-256 over paths and contents, each with its length in front, so that no two sets give the same bytes.
+fn revision(files: &[(String, String)]) -> Revision {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    for part in files.iter().flat_map(|(path, text)| [path, text]) {
+        hash.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut bytes = [0; 32];
+    for (slot, byte) in bytes.iter_mut().zip(hash.finish().as_ref()) {
+        *slot = *byte;
+    }
+    Revision(bytes)
+}

@@ -1,0 +1,170 @@
+//! The loaded set: every good workflow, found by name, by path and by schedule. A bad file never stops a good one.
+
+mod current;
+mod load;
+mod routes;
+mod sources;
+mod uses;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::compile::Context;
+use super::problem::{Problem, codes};
+use super::yaml::Span;
+use crate::domain::workflow::{ScheduleTrigger, SecretName, Trigger, Webhook, Workflow};
+use crate::script::Program;
+
+pub use current::Current;
+pub use routes::{Hook, Route, RouteMatch};
+pub use sources::{FILES, Fingerprint, SourceFile, Sources};
+
+/// A workflow that can run, with all it was made of.
+pub struct Loaded {
+    /// What the core walks over.
+    pub workflow: Workflow,
+    /// Its code.
+    pub program: Program,
+    /// Path and text of its own file, then of the scripts it uses: enough to build it again.
+    pub files: Vec<(String, String)>,
+    /// The secrets its triggers name.
+    pub secrets: BTreeSet<SecretName>,
+    /// Warnings: an error would have kept it out.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Loaded").field("name", &self.workflow.name).field("revision", &self.workflow.revision).finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    /// The webhook at this place of `when`.
+    #[must_use]
+    pub fn webhook(&self, trigger: usize) -> Option<&Webhook> {
+        match self.workflow.triggers.get(trigger)? {
+            Trigger::Webhook(webhook) => Some(webhook),
+            Trigger::Schedule(_) | Trigger::Manual => None,
+        }
+    }
+
+    /// The schedule at this place of `when`.
+    #[must_use]
+    pub fn schedule(&self, trigger: usize) -> Option<&ScheduleTrigger> {
+        match self.workflow.triggers.get(trigger)? {
+            Trigger::Schedule(schedule) => Some(schedule),
+            Trigger::Webhook(_) | Trigger::Manual => None,
+        }
+    }
+}
+
+/// All workflows of a project.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    workflows: BTreeMap<Arc<str>, Arc<Loaded>>,
+    routes: routes::Routes,
+    schedules: Vec<(Arc<Loaded>, usize)>,
+}
+
+impl Catalog {
+    /// Builds what can be built. The problems are those of all files, warnings of good ones included.
+    #[must_use]
+    pub fn build(sources: &Sources, context: &Context<'_>) -> (Self, Vec<Problem>) {
+        let (library, mut problems) = load::Library::new(sources.scripts(), context);
+        let mut catalog = Self::default();
+        let mut files: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+        for source in sources.workflows() {
+            let (loaded, found) = load::load(source, &library, context);
+            problems.extend(found);
+            let Some(ready) = loaded else { continue };
+            if let Err(problem) = catalog.add(ready, source, &mut files) {
+                problems.push(*problem);
+            }
+        }
+        (catalog, problems)
+    }
+
+    /// Builds one workflow again from the files it was stored with, its own first.
+    ///
+    /// # Errors
+    /// What keeps it from it: an action that does not exist any more, for one.
+    pub fn rebuild(files: &[(String, String)], context: &Context<'_>) -> Result<Loaded, Vec<Problem>> {
+        let sources = Sources::from_files(files.iter().cloned());
+        let (library, mut problems) = load::Library::new(sources.scripts(), context);
+        let (loaded, found) = sources.workflows().first().map(|own| load::load(own, &library, context)).unwrap_or_default();
+        problems.extend(found);
+        loaded.map(|ready| ready.loaded).ok_or(problems)
+    }
+
+    fn add(&mut self, ready: load::Ready, source: &SourceFile, files: &mut BTreeMap<Arc<str>, Arc<str>>) -> Result<(), Box<Problem>> {
+        let load::Ready { loaded, name_span, trigger_spans } = ready;
+        let name = Arc::clone(&loaded.workflow.name);
+        if let Some(other) = files.get(&name) {
+            let message = format!("the name `{name}` is taken by {other}");
+            let problem = Problem::error(codes::DUPLICATE_WORKFLOW, &source.path, name_span, message);
+            return Err(Box::new(problem.help("give one of the two another `name:`")));
+        }
+        let span = |trigger: usize| trigger_spans.get(trigger).copied().unwrap_or(Span::START);
+        self.mount(&Arc::new(loaded), span, &source.path)?;
+        files.insert(name, Arc::clone(&source.path));
+        Ok(())
+    }
+
+    fn mount(&mut self, loaded: &Arc<Loaded>, span: impl Fn(usize) -> Span, file: &Arc<str>) -> Result<(), Box<Problem>> {
+        self.routes.add(loaded, span, file)?;
+        let triggers = 0..loaded.workflow.triggers.len();
+        self.schedules.extend(triggers.filter(|n| loaded.schedule(*n).is_some()).map(|n| (Arc::clone(loaded), n)));
+        self.workflows.insert(Arc::clone(&loaded.workflow.name), Arc::clone(loaded));
+        Ok(())
+    }
+
+    /// The same, with the last good revision of every workflow whose file is bad now.
+    #[must_use]
+    pub fn keeping(mut self, before: &Self, problems: &[Problem]) -> Self {
+        let bad: BTreeSet<&str> = problems.iter().filter(|problem| problem.is_error()).map(|problem| &*problem.file).collect();
+        for loaded in before.workflows.values() {
+            let Some(file) = loaded.files.first().map(|(path, _)| path.as_str()).filter(|file| bad.contains(file)) else { continue };
+            if self.workflows.contains_key(&loaded.workflow.name) {
+                continue;
+            }
+            // Where a new file has taken its route meanwhile, the new one stays.
+            let kept = self.mount(loaded, |_| Span::START, &file.into());
+            tracing::warn!(workflow.name = %loaded.workflow.name, kept = kept.is_ok(), "the file is bad now; its last good revision stays");
+        }
+        self
+    }
+
+    /// The workflow of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<Loaded>> {
+        self.workflows.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn workflows(&self) -> impl ExactSizeIterator<Item = &Arc<Loaded>> {
+        self.workflows.values()
+    }
+
+    /// What serves a path below `/hooks/`.
+    #[must_use]
+    pub fn route<'c>(&'c self, path: &str) -> Option<RouteMatch<'c>> {
+        self.routes.find(path)
+    }
+
+    /// Every route, in the order of loading.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        self.routes.all()
+    }
+
+    /// Every schedule: the workflow and the trigger's place in `when`.
+    #[must_use]
+    pub fn schedules(&self) -> &[(Arc<Loaded>, usize)] {
+        &self.schedules
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Which workflows serve a path: one router, built at load.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use matchit::Router;
+
+use super::{Loaded, Problem, codes};
+use crate::domain::workflow::Webhook;
+use crate::workflow::compile::path::shape;
+use crate::workflow::yaml::Span;
+
+/// One webhook trigger on a route.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    /// The workflow.
+    pub loaded: Arc<Loaded>,
+    /// The trigger's place in its `when`.
+    pub trigger: usize,
+    /// What its path calls the parameters.
+    names: Vec<Arc<str>>,
+}
+
+impl Hook {
+    /// The trigger.
+    #[must_use]
+    pub fn webhook(&self) -> Option<&Webhook> {
+        self.loaded.webhook(self.trigger)
+    }
+}
+
+/// What is served at one path, method by method.
+#[derive(Debug, Clone)]
+pub struct Route {
+    shape: String,
+    methods: BTreeMap<Arc<str>, Vec<Hook>>,
+}
+
+impl Route {
+    /// The triggers of a method, in upper case. They all check the sender in the same way.
+    #[must_use]
+    pub fn hooks(&self, method: &str) -> &[Hook] {
+        self.methods.get(method).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The methods it takes, for `Allow`.
+    pub fn methods(&self) -> impl Iterator<Item = &str> {
+        self.methods.keys().map(|method| &**method)
+    }
+}
+
+/// A path that is served, and what stands in the place of its parameters.
+#[derive(Debug, Clone)]
+pub struct RouteMatch<'c> {
+    /// What serves it.
+    pub route: &'c Route,
+    values: Vec<String>,
+}
+
+impl RouteMatch<'_> {
+    /// The parameters under the names that this trigger's path gives them.
+    #[must_use]
+    pub fn params(&self, hook: &Hook) -> Vec<(String, String)> {
+        hook.names.iter().map(|name| name.to_string()).zip(self.values.iter().cloned()).collect()
+    }
+}
+
+/// All routes.
+#[derive(Default)]
+pub(super) struct Routes {
+    router: Router<usize>,
+    by_shape: BTreeMap<String, usize>,
+    routes: Vec<Route>,
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_set().entries(self.by_shape.keys()).finish()
+    }
+}
+
+impl Routes {
+    /// Adds all hooks of a workflow, or none and the reason. `place` is where a trigger's path is written.
+    pub(super) fn add(&mut self, loaded: &Arc<Loaded>, place: impl Fn(usize) -> Span, file: &Arc<str>) -> Result<(), Box<Problem>> {
+        let own: Vec<(usize, &Webhook)> =
+            (0..loaded.workflow.triggers.len()).filter_map(|trigger| Some((trigger, loaded.webhook(trigger)?))).collect();
+        for (position, (trigger, webhook)) in own.iter().enumerate() {
+            let earlier = own.iter().take(position).map(|(_, webhook)| *webhook);
+            if let Some((message, help)) = self.conflict(webhook, earlier) {
+                let problem = Problem::error(codes::HOOK_CONFLICT, file, place(*trigger), message);
+                return Err(Box::new(problem.help(help)));
+            }
+        }
+        let mut added: Vec<String> = Vec::new();
+        for (trigger, webhook) in &own {
+            let (shape, _) = shape(&webhook.path);
+            if self.by_shape.contains_key(&shape) {
+                continue;
+            }
+            if let Err(error) = self.router.insert(shape.clone(), self.routes.len()) {
+                self.take_back(&added);
+                let message = format!("`{}` cannot be served beside the other paths: {error}", webhook.path);
+                let problem = Problem::error(codes::HOOK_CONFLICT, file, place(*trigger), message);
+                return Err(Box::new(problem.help("give it another first segment")));
+            }
+            self.by_shape.insert(shape.clone(), self.routes.len());
+            self.routes.push(Route { shape: shape.clone(), methods: BTreeMap::new() });
+            added.push(shape);
+        }
+        for (trigger, webhook) in own {
+            self.mount(loaded, trigger, webhook);
+        }
+        Ok(())
+    }
+
+    fn conflict<'w>(&self, webhook: &Webhook, mut own: impl Iterator<Item = &'w Webhook>) -> Option<(String, &'static str)> {
+        let (shape_here, _) = shape(&webhook.path);
+        let shares = |other: &Webhook| other.methods.iter().any(|method| webhook.methods.contains(method));
+        if own.any(|other| shape(&other.path).0 == shape_here && shares(other)) {
+            let message = format!("two triggers of this workflow take `{}`: one event would start it twice", webhook.path);
+            return Some((message, "keep one of the two, or give them different `methods`"));
+        }
+        let route = self.by_shape.get(&shape_here).and_then(|index| self.routes.get(*index))?;
+        let others = webhook.methods.iter().flat_map(|method| route.hooks(method));
+        let other = others.into_iter().find(|hook| hook.webhook().is_some_and(|other| other.verify != webhook.verify))?;
+        let message =
+            format!("`{}` is also taken by the workflow `{}`, which checks its sender otherwise", webhook.path, other.loaded.workflow.name);
+        Some((message, "let both have the same `verify`, or give one another path"))
+    }
+
+    fn take_back(&mut self, added: &[String]) {
+        for shape in added {
+            self.router.remove(shape.clone());
+            self.by_shape.remove(shape);
+        }
+        // The ones added last are the last ones of the list.
+        self.routes.truncate(self.routes.len().saturating_sub(added.len()));
+    }
+
+    fn mount(&mut self, loaded: &Arc<Loaded>, trigger: usize, webhook: &Webhook) {
+        let (shape, names) = shape(&webhook.path);
+        let Some(route) = self.by_shape.get(&shape).and_then(|index| self.routes.get_mut(*index)) else { return };
+        for method in &webhook.methods {
+            let hook = Hook { loaded: Arc::clone(loaded), trigger, names: names.clone() };
+            route.methods.entry(Arc::clone(method)).or_default().push(hook);
+        }
+    }
+
+    pub(super) fn find<'c>(&'c self, path: &str) -> Option<RouteMatch<'c>> {
+        let found = self.router.at(path.strip_prefix('/').unwrap_or(path)).ok()?;
+        let route = self.routes.get(*found.value)?;
+        Some(RouteMatch { route, values: found.params.iter().map(|(_, value)| value.to_owned()).collect() })
+    }
+
+    pub(super) fn all(&self) -> &[Route] {
+        &self.routes
+    }
+}
+
+impl Route {
+    /// Its path, parameters named by their place: `orders/{p0}`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.shape
+    }
+}

@@ -1,0 +1,145 @@
+//! Steps: ids, addresses, kinds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Compiler, NAME_BYTES};
+use crate::domain::journal::Address;
+use crate::domain::retry::Retry;
+use crate::domain::workflow::{Call, Code, OnError, Step, StepKind};
+use crate::workflow::file::{At, CallFile, CodeText, KindFile, OnErrorFile, STEPS, StepFile};
+use crate::workflow::problem::{Problem, codes};
+
+/// How long one attempt of a call may take when `timeout` is not given.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Words that cannot stand after `steps.` in Rhai, and the parts of addresses.
+const RESERVED: [&str; 34] = [
+    "true", "false", "let", "const", "if", "else", "switch", "do", "while", "until", "loop", "for", "in", "continue", "break", "return",
+    "throw", "try", "catch", "import", "export", "as", "fn", "private", "this", "global", "eval", "is", "go", "new", "then", "on_error",
+    "null", "void",
+];
+
+impl Compiler<'_, '_> {
+    /// A list of steps; `prefix` is the address of what they stand in.
+    pub(super) fn block(&mut self, steps: &[StepFile], prefix: &str) -> Vec<Step> {
+        steps.iter().enumerate().filter_map(|(index, step)| self.step(step, index, prefix)).collect()
+    }
+
+    fn step(&mut self, step: &StepFile, index: usize, prefix: &str) -> Option<Step> {
+        self.steps += 1;
+        if STEPS < self.steps {
+            return None;
+        }
+        if let Some(id) = &step.id {
+            self.check_id(id);
+        }
+        let segment = step.id.as_ref().map_or_else(|| index.to_string(), |id| id.value.as_ref().to_owned());
+        let address = if prefix.is_empty() { segment } else { format!("{prefix}/{segment}") };
+        let condition = step.condition.as_ref().map(|code| self.expression(code, &field(&address, "if")));
+        let kind = self.kind(&step.kind, &address);
+        let on_error = match &step.on_error {
+            OnErrorFile::Fail => OnError::Fail,
+            OnErrorFile::Continue => OnError::Continue,
+            OnErrorFile::Steps(steps) => OnError::Steps(self.block(steps, &format!("{address}/on_error"))),
+        };
+        let id = step.id.as_ref().map(|id| Arc::clone(&id.value));
+        Some(Step { address: Address::new(address), id, name: step.name.clone(), condition: condition.flatten(), on_error, kind: kind? })
+    }
+
+    fn check_id(&mut self, id: &At<Arc<str>>) {
+        let mut chars = id.value.chars();
+        let begins = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        let identifier = begins && chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !identifier || NAME_BYTES < id.value.len() || RESERVED.contains(&&*id.value) {
+            let message = format!("`{}` cannot be an id: `steps.ID` must be readable in expressions", id.value);
+            let mended: String = id.value.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+            let help =
+                if identifier { "choose another word".to_owned() } else { format!("use letters, digits and `_`, as in `step_{mended}`") };
+            let help = if begins && !identifier { format!("use letters, digits and `_`, as in `{mended}`") } else { help };
+            self.report.error(codes::BAD_NAME, id.span, message, help);
+        } else if let Some(first) = self.ids.get(&id.value) {
+            let message = format!("the id `{}` is taken by a step in line {}", id.value, first.line);
+            self.report.error(codes::DUPLICATE_ID, id.span, message, "give each step an id of its own");
+        } else {
+            self.ids.insert(Arc::clone(&id.value), id.span);
+        }
+    }
+
+    fn kind(&mut self, kind: &KindFile, address: &str) -> Option<StepKind> {
+        match kind {
+            KindFile::Call(call) => self.call(call, address).map(StepKind::Call),
+            KindFile::Script(code) => self.script(code, &field(address, "script")).map(StepKind::Script),
+            KindFile::Set(entries) => Some(StepKind::Set(entries.iter().filter_map(|entry| self.set(entry, address)).collect())),
+            KindFile::If { condition, then, otherwise } => {
+                let condition = self.expression(condition, &field(address, "if"));
+                let then = self.block(then, &format!("{address}/then"));
+                let otherwise = self.block(otherwise, &format!("{address}/else"));
+                Some(StepKind::If { condition: condition?, then, otherwise })
+            }
+            KindFile::Fail(code) => self.text(code, &field(address, "fail")).map(StepKind::Fail),
+            KindFile::Stop(None) => Some(StepKind::Stop(None)),
+            KindFile::Stop(Some(code)) => self.expression(code, &field(address, "stop")).map(|code| StepKind::Stop(Some(code))),
+        }
+    }
+
+    fn set(&mut self, (name, code): &(At<Arc<str>>, CodeText), address: &str) -> Option<(Arc<str>, Code)> {
+        let field = field(address, &format!("set.{}", name.value));
+        self.expression(code, &field).map(|code| (Arc::clone(&name.value), code))
+    }
+
+    fn call(&mut self, call: &CallFile, address: &str) -> Option<Call> {
+        let target = self.target(call);
+        let with = self.tree(call.with.as_ref(), &field(address, "with"));
+        let retry = self.call_retry(call);
+        let idempotency_key = call.idempotency_key.as_ref().and_then(|key| self.expression(key, &field(address, "idempotency_key")));
+        let (connector, action) = target?;
+        Some(Call {
+            connector,
+            action,
+            using: call.using.as_ref().map(|using| Arc::clone(&using.value)),
+            with: with?,
+            retry,
+            timeout: call.timeout.unwrap_or(CALL_TIMEOUT),
+            at_most_once: call.at_most_once,
+            idempotency_key,
+        })
+    }
+
+    fn target(&mut self, call: &CallFile) -> Option<(Arc<str>, Arc<str>)> {
+        let At { value, span } = &call.target;
+        let Some((connector, action)) = value.split_once('.').filter(|(a, b)| !a.is_empty() && !b.is_empty()) else {
+            let message = format!("`{value}` does not say which action of which connector to call");
+            self.report.error(codes::BAD_VALUE, *span, message, "write `call: connector.action`, as in `call: http.post`");
+            return None;
+        };
+        let using = call.using.as_ref();
+        if let Err(found) = (self.context.check_target)(connector, action, using.map(|using| &*using.value)) {
+            let span = using.filter(|_| found.code == codes::UNKNOWN_CONNECTION).map_or(*span, |using| using.span);
+            let problem = Problem::error(found.code, self.report.file(), span, found.message);
+            self.report.push(Problem { help: found.help, ..problem });
+            return None;
+        }
+        Some((connector.into(), action.into()))
+    }
+
+    /// The step's own retry, else the workflow's, else the default; a call that may run at most once has one attempt.
+    fn call_retry(&mut self, call: &CallFile) -> Retry {
+        let own = call.retry.as_ref().and_then(|retry| self.retry(retry).map(|rule| (rule, retry.span)));
+        match own {
+            Some((rule, span)) => {
+                if call.at_most_once && 1 < rule.attempts {
+                    let message = format!("a step with `at_most_once` cannot have {} attempts", rule.attempts);
+                    self.report.error(codes::AT_MOST_ONCE_RETRY, span, message, "take `retry` or `at_most_once` away");
+                }
+                rule
+            }
+            None if call.at_most_once => Retry { attempts: 1, ..Retry::default() },
+            None => self.retry.clone().unwrap_or_default(),
+        }
+    }
+}
+
+fn field(address: &str, key: &str) -> String {
+    format!("step {address}: {key}")
+}

@@ -1,0 +1,63 @@
+//! Triggers: paths checked, secrets looked for, schedules built.
+
+use super::{Compiler, path, schedule};
+use crate::domain::workflow::{Dedupe, ScheduleTrigger, Trigger, Webhook};
+use crate::workflow::file::{DedupeFile, TriggerFile, WebhookFile};
+use crate::workflow::problem::{Problem, codes};
+
+impl Compiler<'_, '_> {
+    /// Every trigger of the workflow `name`.
+    pub(super) fn triggers(&mut self, files: &[TriggerFile], name: &str) -> Vec<Trigger> {
+        files.iter().enumerate().filter_map(|(index, file)| self.trigger(file, index, name)).collect()
+    }
+
+    fn trigger(&mut self, file: &TriggerFile, index: usize, name: &str) -> Option<Trigger> {
+        match file {
+            TriggerFile::Webhook(webhook) => self.webhook(webhook, index),
+            TriggerFile::Schedule(file) => {
+                let schedule = schedule::compile(file, self.report)?;
+                Some(Trigger::Schedule(ScheduleTrigger { name: format!("{name}/{index}").into(), schedule }))
+            }
+            TriggerFile::Manual => Some(Trigger::Manual),
+        }
+    }
+
+    fn webhook(&mut self, file: &WebhookFile, index: usize) -> Option<Trigger> {
+        let path = match path::check(&file.path.value) {
+            Ok(path) => Some(path),
+            Err(why) => {
+                let message = format!("`{}` cannot be served: {why}", file.path.value);
+                self.report.error(
+                    codes::BAD_PATH,
+                    file.path.span,
+                    message,
+                    "write segments between slashes, as in `leads` or `orders/{id}/paid`",
+                );
+                None
+            }
+        };
+        for secret in &file.secrets {
+            let name = &secret.value.0;
+            if !(self.context.has_secret)(name) {
+                let message = format!("the secret `{name}` is not set");
+                let problem = Problem::error(codes::MISSING_SECRET, self.report.file(), secret.span, message);
+                let help = format!("set HENCE_SECRET_{name} in the environment, or add {name}=… to secrets.env");
+                self.report.push(problem.help(help).severity(self.context.missing_secret));
+            }
+            self.secrets.insert(secret.value.clone());
+        }
+        let dedupe = file.dedupe.as_ref().and_then(|dedupe| self.dedupe(dedupe, index));
+        Some(Trigger::Webhook(Webhook {
+            path: path?,
+            methods: file.methods.clone(),
+            verify: file.verify.clone(),
+            dedupe,
+            body_limit_bytes: file.body_limit_bytes,
+        }))
+    }
+
+    fn dedupe(&mut self, file: &DedupeFile, index: usize) -> Option<Dedupe> {
+        let key = self.expression(&file.key, &format!("when[{index}].dedupe.key"))?;
+        Some(Dedupe { key, within: file.within })
+    }
+}
