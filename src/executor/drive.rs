@@ -288,7 +288,10 @@ impl Driver<'_> {
                         tracing::error!(run.id = %self.run.id, error = %error, "facts wait in memory until the store can write again");
                         told = true;
                     }
-                    self.executor.clock.sleep_until(self.executor.clock.now().after(COMMIT_AGAIN)).await;
+                    tokio::select! {
+                        () = stop.soft.cancelled() => {}
+                        () = self.executor.clock.sleep_until(self.executor.clock.now().after(COMMIT_AGAIN)) => {}
+                    }
                 }
                 result => return result,
             }

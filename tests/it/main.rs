@@ -5,4 +5,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod crash;
+mod support;
 mod tidy;

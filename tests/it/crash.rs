@@ -1,0 +1,238 @@
+//! Every shipped workflow × a crash at every write × before and after it: the outcome is the same,
+//! no finished step is done again, and what is done twice has the same idempotency key and input.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hence::connector::Request;
+use hence::domain::failure::{Failure, FailureKind};
+use hence::domain::id::RunId;
+use hence::domain::journal::{Address, Entry, Fact, Outcome};
+use hence::store::kv::Kv;
+use hence::store::kv::faulty::{Death, Faulty};
+use hence::store::kv::memory::Memory;
+use hence::store::{Store, embedded};
+use ring::hmac;
+use serde_json::{Value, json};
+
+use crate::support::{Life, Project, Recorder, TestApp, ok};
+
+/// How each shipped workflow is set off.
+fn events() -> BTreeMap<&'static str, Send> {
+    let lead = json!({"email": "ada@example.com", "name": "Ada", "amount": 6000, "phone": "+44 1"});
+    let issue = json!({
+        "action": "opened",
+        "issue": {"number": 7, "title": "It broke", "html_url": "https://example.com/7", "labels": [{"name": "bug"}, {"name": "ui"}]},
+        "repository": {"full_name": "acme/shop"},
+    });
+    BTreeMap::from([
+        ("capture-lead", Send::Post { path: "leads", github: false, body: lead }),
+        ("issue-triage", Send::Post { path: "github", github: true, body: issue }),
+        ("inbox", Send::Post { path: "inbox/crm/contacts", github: false, body: json!({}) }),
+        ("daily-digest", Send::ByHand(json!({}))),
+    ])
+}
+
+enum Send {
+    Post { path: &'static str, github: bool, body: Value },
+    ByHand(Value),
+}
+
+impl Send {
+    /// Whether it was acknowledged.
+    async fn to(&self, app: &TestApp, workflow: &str) -> bool {
+        let request = match self {
+            Self::ByHand(event) => {
+                let request = app.http.post(format!("{}/api/runs", app.url)).bearer_auth(app.app.token.expose());
+                request.json(&json!({"workflow": workflow, "event": event}))
+            }
+            Self::Post { path, github, body } => {
+                let body = body.to_string();
+                let mut request = app.http.post(format!("{}/hooks/{path}", app.url)).header("content-type", "application/json");
+                if *github {
+                    let key = hmac::Key::new(hmac::HMAC_SHA256, b"s3cret-of-github");
+                    let hex: String = hmac::sign(&key, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+                    request = request.header("x-hub-signature-256", format!("sha256={hex}"));
+                    request = request.header("x-github-event", "issues").header("x-github-delivery", "d-1");
+                }
+                request.body(body)
+            }
+        };
+        let answer = app.send(request).await;
+        assert!(matches!(answer.status, 200 | 202 | 503), "{answer:?}");
+        answer.status != 503
+    }
+}
+
+/// What a run came to: how it ended, and what became of each step. Attempts are not part of it.
+type Story = (String, BTreeMap<Address, String>);
+
+fn story(entries: &[Entry]) -> Story {
+    let mut steps = BTreeMap::new();
+    let mut outcome = "open".to_owned();
+    for Entry { fact, .. } in entries {
+        match fact {
+            Fact::CallRetried { .. } | Fact::CallStarted { .. } | Fact::CancelRequested => {}
+            Fact::CallSucceeded { step, output, .. } | Fact::StepEvaluated { step, output } | Fact::RunStopped { step, output } => {
+                drop(steps.insert(step.clone(), output.to_string()));
+            }
+            Fact::StepSkipped { step } => drop(steps.insert(step.clone(), "skipped".to_owned())),
+            Fact::BranchTaken { step, branch } => drop(steps.insert(step.clone(), format!("{branch:?}"))),
+            Fact::VarsSet { step, vars } => drop(steps.insert(step.clone(), Value::Object(vars.clone()).to_string())),
+            Fact::StepFailed { step, error, .. } => drop(steps.insert(step.clone(), error.message.clone())),
+            Fact::ConditionFailed { error } | Fact::RunTimedOut { error } => outcome.clone_from(&error.message),
+            Fact::RunFinished { outcome: Outcome::Succeeded { output } } => outcome = format!("succeeded {output}"),
+            Fact::RunFinished { outcome: ended } => outcome = format!("{ended:?}"),
+        }
+    }
+    (outcome, steps)
+}
+
+/// Answers every call well, after a first 503 where `flaky`.
+fn recorder(flaky: bool) -> Arc<Recorder> {
+    Recorder::answering(move |request, nth| {
+        if flaky && nth == 1 {
+            return Err(Failure::new(FailureKind::Status, "503 at first").with_status(503));
+        }
+        Ok(ok(request))
+    })
+}
+
+/// Runs a future in a runtime of its own that is thrown away at the end, tasks and all: a crash.
+fn life<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}
+
+async fn all_ended(app: &TestApp, or: impl Fn() -> bool) {
+    app.until(async |app| {
+        if or() {
+            return Some(());
+        }
+        let runs = app.all_runs().await;
+        let open: Vec<_> = runs.iter().filter(|run| !run.status.is_final()).collect();
+        if let Some(wake) = open.iter().filter_map(|run| run.wake).min() {
+            app.clock.advance_to(wake);
+        }
+        (!runs.is_empty() && open.is_empty()).then_some(())
+    })
+    .await;
+}
+
+/// What the store says about all runs, read beside any server.
+async fn stories(memory: &Memory) -> Vec<(RunId, Vec<Entry>)> {
+    let store = embedded::over(Arc::new(memory.clone()), None).unwrap();
+    let mut stories = Vec::new();
+    for head in store.runs(hence::store::RunFilter::default(), 100).await.unwrap().items {
+        stories.push((head.id, store.facts(head.id).await.unwrap()));
+    }
+    stories
+}
+
+fn done_calls(stories: &[(RunId, Vec<Entry>)]) -> BTreeSet<String> {
+    let done = |run: &RunId, entry: &Entry| match &entry.fact {
+        Fact::CallSucceeded { step, .. } => Some(format!("{run}/{step}")),
+        _ => None,
+    };
+    stories.iter().flat_map(|(run, entries)| entries.iter().filter_map(move |entry| done(run, entry))).collect()
+}
+
+/// One workflow, undisturbed: its story, and how many writes it took.
+fn undisturbed(project: &Project, workflow: &str, send: &Send, flaky: bool) -> (Story, u64, BTreeSet<String>) {
+    let memory = Memory::default();
+    let faulty = Arc::new(Faulty::new(memory.clone()));
+    let recorder = recorder(flaky);
+    life(async {
+        let app = TestApp::resume(project, Life { kv: Arc::clone(&faulty) as Arc<dyn Kv>, ..Life::new(Arc::clone(&recorder)) }).await.unwrap();
+        assert!(send.to(&app, workflow).await);
+        all_ended(&app, || false).await;
+        let stories = stories(&memory).await;
+        assert_eq!(stories.len(), 1, "{workflow} starts one run");
+        let steps = recorder.calls().iter().map(step_of).collect();
+        (story(&stories[0].1), faulty.writes().try_into().unwrap(), steps)
+    })
+}
+
+/// The step in an idempotency key.
+fn step_of(request: &Request) -> String {
+    request.idempotency_key.split_once('/').unwrap().1.to_owned()
+}
+
+/// One workflow with a crash at one write. Gives the steps that were called twice.
+fn disturbed(project: &Project, workflow: &str, send: &Send, flaky: bool, nth: u64, death: Death, expected: &Story) -> BTreeSet<String> {
+    let at = format!("{workflow}, flaky {flaky}, write {nth}, {death:?}");
+    let memory = Memory::default();
+    let recorder = recorder(flaky);
+    let base = Life::new(Arc::clone(&recorder));
+    let faulty = Arc::new(Faulty::dying(memory.clone(), nth.try_into().unwrap(), death));
+    let acknowledged = life(async {
+        let first = Life { kv: Arc::clone(&faulty) as Arc<dyn Kv>, ..base.clone() };
+        let Ok(app) = TestApp::resume(project, first).await else { return false };
+        let acknowledged = send.to(&app, workflow).await;
+        all_ended(&app, || faulty.is_dead()).await;
+        acknowledged
+    });
+    let (done, before) = (life(async { done_calls(&stories(&memory).await) }), recorder.calls().len());
+    life(async {
+        let second = Life { kv: Arc::new(memory.clone()), ..base.clone() };
+        let app = TestApp::resume(project, second).await.unwrap();
+        if !acknowledged {
+            // The sender got no answer, so it sends again.
+            assert!(send.to(&app, workflow).await, "{at}");
+        }
+        all_ended(&app, || false).await;
+    });
+    let stories = life(stories(&memory));
+    let deduplicated = !matches!(workflow, "inbox" | "daily-digest");
+    assert!(stories.len() == 1 || (!deduplicated && !acknowledged), "{at}: {} runs", stories.len());
+    for (_, entries) in &stories {
+        assert_eq!(&story(entries), expected, "{at}");
+    }
+    let calls = recorder.calls();
+    for call in &calls[before..] {
+        assert!(!done.contains(&call.idempotency_key), "{at}: {} was finished and called again", call.idempotency_key);
+    }
+    let mut by_key: BTreeMap<&str, &Request> = BTreeMap::new();
+    for call in &calls {
+        let first = by_key.entry(&call.idempotency_key).or_insert(call);
+        assert_eq!(first.with, call.with, "{at}: the same key with another input");
+    }
+    let attempts = if flaky { 2 } else { 1 };
+    let twice = by_key.keys().filter(|key| attempts < calls.iter().filter(|call| call.idempotency_key == **key).count());
+    twice.map(|key| key.split_once('/').unwrap().1.to_owned()).collect()
+}
+
+fn check(flaky: bool) {
+    let project = Project::shipped();
+    let events = events();
+    let shipped: BTreeSet<String> = std::fs::read_dir(project.dir().join("workflows"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_str().unwrap().to_owned())
+        .filter(|name| !name.ends_with(".test.yaml"))
+        .map(|name| name.trim_end_matches(".yaml").to_owned())
+        .collect();
+    assert_eq!(shipped, events.keys().map(|name| (*name).to_owned()).collect(), "every shipped workflow is in the list, and no other");
+    for (workflow, send) in &events {
+        let (expected, writes, steps) = undisturbed(&project, workflow, send, flaky);
+        assert!(expected.0.starts_with("succeeded"), "{workflow}: {expected:?}");
+        let mut twice = BTreeSet::new();
+        for nth in 1..=writes {
+            for death in [Death::BeforeWrite, Death::AfterWrite] {
+                twice.extend(disturbed(&project, workflow, send, flaky, nth, death, &expected));
+            }
+        }
+        assert_eq!(twice, steps, "{workflow}: every call was made twice at some crash");
+    }
+}
+
+#[test]
+fn a_crash_at_any_write_changes_nothing_but_the_number_of_calls() {
+    check(false);
+}
+
+#[test]
+fn nor_does_it_while_calls_fail_and_runs_wait_for_their_retry() {
+    check(true);
+}

@@ -1,0 +1,87 @@
+//! A store that tells of every write, so that a test can wait for what it expects without sleeping.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use hence::domain::event::{Event, EventHead};
+use hence::domain::id::{EventId, Revision, RunId};
+use hence::domain::journal::Entry;
+use hence::domain::time::Timestamp;
+use hence::store::{Epoch, OpenRun, Page, RevisionFiles, RunFilter, RunHead, Store, StoreError, Write, Written};
+use tokio::sync::watch;
+
+/// Passes everything on and counts writes, failed ones included.
+pub struct Watched {
+    pub inner: Arc<dyn Store>,
+    pub writes: watch::Sender<u64>,
+}
+
+impl Watched {
+    pub fn new(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { inner, writes: watch::Sender::new(0) })
+    }
+}
+
+type Answer<'s, T> = BoxFuture<'s, Result<T, StoreError>>;
+
+impl Store for Watched {
+    fn acquire(&self) -> Answer<'_, Epoch> {
+        self.inner.acquire()
+    }
+
+    fn write(&self, batch: Vec<Write>) -> Answer<'_, Vec<Written>> {
+        Box::pin(async move {
+            let written = self.inner.write(batch).await;
+            self.writes.send_modify(|count| *count += 1);
+            written
+        })
+    }
+
+    fn load(&self) -> Answer<'_, Vec<OpenRun>> {
+        self.inner.load()
+    }
+
+    fn put_revision(&self, revision: Revision, files: RevisionFiles) -> Answer<'_, ()> {
+        self.inner.put_revision(revision, files)
+    }
+
+    fn revision(&self, revision: Revision) -> Answer<'_, Option<RevisionFiles>> {
+        self.inner.revision(revision)
+    }
+
+    fn run(&self, run: RunId) -> Answer<'_, Option<RunHead>> {
+        self.inner.run(run)
+    }
+
+    fn facts(&self, run: RunId) -> Answer<'_, Vec<Entry>> {
+        self.inner.facts(run)
+    }
+
+    fn event(&self, event: EventId) -> Answer<'_, Option<Event>> {
+        self.inner.event(event)
+    }
+
+    fn runs(&self, filter: RunFilter, limit: usize) -> Answer<'_, Page<RunHead, RunId>> {
+        self.inner.runs(filter, limit)
+    }
+
+    fn events(&self, before: Option<EventId>, limit: usize) -> Answer<'_, Page<EventHead, EventId>> {
+        self.inner.events(before, limit)
+    }
+
+    fn writable(&self) -> Answer<'_, ()> {
+        self.inner.writable()
+    }
+
+    fn cursor(&self, name: &str) -> Answer<'_, Option<Timestamp>> {
+        self.inner.cursor(name)
+    }
+
+    fn newest(&self) -> Answer<'_, Timestamp> {
+        self.inner.newest()
+    }
+
+    fn forget_keys(&self, now: Timestamp, limit: usize) -> Answer<'_, usize> {
+        self.inner.forget_keys(now, limit)
+    }
+}
