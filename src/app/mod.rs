@@ -74,6 +74,8 @@ pub struct App {
     pub address: SocketAddr,
     /// Opens `/api`.
     pub token: Secret,
+    /// The token was made just now.
+    token_is_new: bool,
     /// The door in.
     pub intake: Arc<Intake>,
     config: Config,
@@ -96,7 +98,7 @@ impl App {
             Some(store) => store,
             None => open_store(&config)?,
         };
-        let token = admin_token(&config).map_err(data_error)?;
+        let (token, token_is_new) = admin_token(&config).map_err(data_error)?;
         let epoch = store.acquire().await?;
         let registry = Arc::new(registry(&config, parts.connectors)?);
         let (catalog, problems) = project::load(&config, &registry);
@@ -145,7 +147,7 @@ impl App {
         tasks.spawn(reload.watch(stopping.clone()));
         let address = listener.local_addr().map_err(StartError::Server)?;
         tasks.spawn(listen::serve(listener, web::router(web), stopping.clone(), stop.hard.clone()));
-        Ok(Self { address, token, intake, config, stopping, stop, tasks, clock })
+        Ok(Self { address, token, token_is_new, intake, config, stopping, stop, tasks, clock })
     }
 
     /// Stops in order: no more events in, calls in hand finish within `shutdown`, the rest is put
@@ -176,6 +178,13 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let data = config.data.clone();
     let mut signals = listen::Signals::new().map_err(StartError::Server)?;
     let app = App::start(config, listener, Parts::default()).await?;
+    if app.token_is_new {
+        use std::io::Write;
+        // Printed once, and never into the log.
+        let said =
+            writeln!(std::io::stderr().lock(), "admin token for /api: {} (kept in {}/admin-token)", app.token.expose(), data.display());
+        said.map_err(StartError::Server)?;
+    }
     let url = format!("http://{}", listen::reachable(app.address));
     config::write_address(&data, &url).map_err(|error| StartError::Data { path: data.clone(), error })?;
     tracing::info!(url = %url, data = %data.display(), "hence is ready");
@@ -207,19 +216,13 @@ fn random<const N: usize>() -> Result<[u8; N], StartError> {
     Ok(bytes)
 }
 
-/// The token of the environment, or the one kept in the data folder.
-fn admin_token(config: &Config) -> std::io::Result<Secret> {
+/// The token of the environment, or the one kept in the data folder; and whether it is new.
+fn admin_token(config: &Config) -> std::io::Result<(Secret, bool)> {
     if let Some(token) = &config.admin_token {
-        return Ok(token.clone());
+        return Ok((token.clone(), false));
     }
     let bytes: [u8; 24] = random().map_err(std::io::Error::other)?;
-    let (token, is_new) = config::admin_token(&config.data, &bytes)?;
-    if is_new {
-        use std::io::Write;
-        // Printed once, and never into the log.
-        writeln!(std::io::stderr().lock(), "admin token for /api: {} (kept in {}/admin-token)", token.expose(), config.data.display())?;
-    }
-    Ok(token)
+    config::admin_token(&config.data, &bytes)
 }
 
 /// Forgets dedupe keys whose window has ended.

@@ -1,8 +1,8 @@
 //! What surrounds an evaluation: the moment that `now()` tells, the seed of chance, and the watch
-//! over time and memory. Evaluation is synchronous, so this lives in the thread for its duration.
+//! over operations and time. Evaluation is synchronous, so this lives in the thread for its duration.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::limits::Limits;
 use crate::domain::time::Timestamp;
@@ -18,17 +18,23 @@ pub(super) struct Moment {
 struct Ambient {
     moment: Moment,
     drawn: u64,
-    watch: Option<Watch>,
+    started: Option<Instant>,
+    operations: u64,
+    measured_at: u64,
+    over: Option<Over>,
 }
 
+/// A bound that was passed.
 #[derive(Clone, Copy)]
-struct Watch {
-    started: Instant,
-    resident_bytes: u64,
+enum Over {
+    Operations,
+    Duration,
 }
 
 thread_local! {
-    static AMBIENT: Cell<Ambient> = const { Cell::new(Ambient { moment: Moment { now: Timestamp(0), seed: 0 }, drawn: 0, watch: None }) };
+    static AMBIENT: Cell<Ambient> = const {
+        Cell::new(Ambient { moment: Moment { now: Timestamp(0), seed: 0 }, drawn: 0, started: None, operations: 0, measured_at: 0, over: None })
+    };
 }
 
 /// Ends the evaluation's surroundings when dropped.
@@ -36,7 +42,7 @@ pub(super) struct Guard(Ambient);
 
 /// Begins an evaluation at `moment`.
 pub(super) fn enter(moment: Moment) -> Guard {
-    Guard(AMBIENT.replace(Ambient { moment, drawn: 0, watch: None }))
+    Guard(AMBIENT.replace(Ambient { moment, ..Ambient::default() }))
 }
 
 impl Drop for Guard {
@@ -63,43 +69,61 @@ pub(super) fn chance() -> u64 {
 
 /// Operations between two looks at the clock. Short evaluations never look.
 const OPERATIONS_PER_LOOK: u64 = 64;
-/// Looks at the clock between two at the memory, which costs a system call.
-const LOOKS_PER_MEMORY_LOOK: u64 = 4;
+/// Operations between two measurements of the variables, so at most a few dozen texts are made meanwhile.
+const OPERATIONS_PER_MEASURE: u64 = 128;
 
-/// Says why the evaluation has to stop, if it has to.
-pub(super) fn overrun(operations: u64, limits: &Limits) -> Option<String> {
-    if !operations.is_multiple_of(OPERATIONS_PER_LOOK) {
-        return None;
-    }
+/// Counts one operation, and says why the evaluation has to stop if it has to. Rhai's own count
+/// begins anew in every call of a closure out of a built-in (`map`, `sort`), so it bounds nothing there.
+pub(super) fn operation(limits: &Limits) -> Option<String> {
     let mut ambient = AMBIENT.get();
-    let Some(watch) = ambient.watch else {
-        ambient.watch = Some(Watch { started: instant(), resident_bytes: resident_bytes() });
+    if ambient.over.is_none() {
+        ambient.operations += 1;
+        ambient.over = look(&mut ambient, limits);
         AMBIENT.set(ambient);
-        return None;
-    };
-    if limits.duration < instant().saturating_duration_since(watch.started) {
-        return Some(too_long(limits.duration));
     }
-    if operations.is_multiple_of(OPERATIONS_PER_LOOK * LOOKS_PER_MEMORY_LOOK)
-        && limits.growth_bytes < resident_bytes().saturating_sub(watch.resident_bytes)
-    {
-        return Some(format!("it used more than {} MiB of memory, the limit; keep less data at once", limits.growth_bytes >> 20));
+    ambient.over.map(|over| over.words(limits))
+}
+
+/// Whether enough has happened since variables were last measured. True once for each such time.
+pub(super) fn is_time_to_measure() -> bool {
+    let mut ambient = AMBIENT.get();
+    let is_time = OPERATIONS_PER_MEASURE <= ambient.operations.saturating_sub(ambient.measured_at);
+    if is_time {
+        ambient.measured_at = ambient.operations;
+        AMBIENT.set(ambient);
+    }
+    is_time
+}
+
+/// Why the evaluation should have stopped, if it should. `sort` swallows what its closure says.
+pub(super) fn overrun(limits: &Limits) -> Option<String> {
+    AMBIENT.get().over.map(|over| over.words(limits))
+}
+
+fn look(ambient: &mut Ambient, limits: &Limits) -> Option<Over> {
+    if limits.operations < ambient.operations {
+        return Some(Over::Operations);
+    }
+    if !ambient.operations.is_multiple_of(OPERATIONS_PER_LOOK) {
+        return None;
+    }
+    let started = *ambient.started.get_or_insert_with(instant);
+    if limits.duration < instant().saturating_duration_since(started) {
+        return Some(Over::Duration);
     }
     None
 }
 
-fn too_long(limit: Duration) -> String {
-    format!("it took longer than {} ms, the limit; do less work in one evaluation", limit.as_millis())
+impl Over {
+    fn words(self, limits: &Limits) -> String {
+        match self {
+            Self::Operations => format!("it took more than {} operations, the limit; do less work in one evaluation", limits.operations),
+            Self::Duration => format!("it took longer than {} ms, the limit; do less work in one evaluation", limits.duration.as_millis()),
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a watchdog over this thread's own work; no result depends on what time it is")]
 fn instant() -> Instant {
     Instant::now()
-}
-
-/// The process's resident memory; 0 where it cannot be read, which turns this bound off.
-fn resident_bytes() -> u64 {
-    const PAGE_BYTES: u64 = 4096;
-    let pages = std::fs::read_to_string("/proc/self/statm").ok().and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
-    pages.unwrap_or(0).saturating_mul(PAGE_BYTES)
 }

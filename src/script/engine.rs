@@ -12,7 +12,7 @@ use super::ambient;
 use super::explain::{parse_words, run_words};
 use super::limits::Limits;
 use super::program::ProgramBuilder;
-use super::{CompileError, library};
+use super::{CompileError, library, room, size};
 
 /// A file of script functions.
 #[derive(Debug, Clone, Copy)]
@@ -48,20 +48,23 @@ impl Engine {
         let mut compiled = Vec::new();
         for script in scripts {
             match compile(&known, script, &limits) {
-                Ok(ast) => compiled.push((script, ast)),
+                Ok(ast) => compiled.push(Loaded { module: script.module.to_owned(), file: script.file.to_owned(), ast }),
                 Err(error) => errors.push(error),
             }
         }
-        let mut rhai = bounded(&limits);
-        for (script, ast) in compiled {
-            let _surroundings = ambient::enter(ambient::Moment::default());
-            match Module::eval_ast_as_new(rhai::Scope::new(), &ast, &rhai) {
-                Ok(module) => {
-                    rhai.register_static_module(script.module, module.into());
-                }
-                Err(error) => errors.push(refused(script, error.position(), run_words(&error, &limits))),
+        let engine = bounded(&limits);
+        let own_limits = limits.clone();
+        let rhai = match room::with(move || register(engine, compiled, &own_limits)) {
+            Some((rhai, refused)) => {
+                errors.extend(refused);
+                rhai
             }
-        }
+            None => {
+                let why = "there is no thread to load scripts on; give the process more memory or threads, then reload";
+                errors.extend(scripts.first().map(|script| refused(script.file, rhai::Position::NONE, why.to_owned())));
+                bounded(&limits)
+            }
+        };
         (Self(Arc::new(Bounded { rhai, limits })), errors)
     }
 
@@ -72,15 +75,36 @@ impl Engine {
     }
 }
 
+struct Loaded {
+    module: String,
+    file: String,
+    ast: AST,
+}
+
+/// Runs each script's own statements, its constants, and makes its functions known.
+fn register(mut rhai: rhai::Engine, scripts: Vec<Loaded>, limits: &Limits) -> (rhai::Engine, Vec<CompileError>) {
+    let mut errors = Vec::new();
+    for script in scripts {
+        let _surroundings = ambient::enter(ambient::Moment::default());
+        match Module::eval_ast_as_new(rhai::Scope::new(), &script.ast, &rhai) {
+            Ok(module) => {
+                rhai.register_static_module(script.module, module.into());
+            }
+            Err(error) => errors.push(refused(&script.file, error.position(), run_words(&error, limits))),
+        }
+    }
+    (rhai, errors)
+}
+
 fn compile(engine: &rhai::Engine, script: &ScriptFile<'_>, limits: &Limits) -> Result<AST, CompileError> {
     if !is_name(script.module) {
         let message = format!("`{}` cannot be called from an expression; name the file with letters, digits and `_` only", script.module);
-        return Err(refused(script, rhai::Position::NONE, message));
+        return Err(refused(script.file, rhai::Position::NONE, message));
     }
     if limits.source_bytes < script.source.len() {
-        return Err(refused(script, rhai::Position::NONE, too_long(script.source.len(), limits)));
+        return Err(refused(script.file, rhai::Position::NONE, too_long(script.source.len(), limits)));
     }
-    let mut ast = engine.compile(script.source).map_err(|error| refused(script, error.position(), parse_words(&error)))?;
+    let mut ast = engine.compile(script.source).map_err(|error| refused(script.file, error.position(), parse_words(&error)))?;
     ast.set_source(script.file);
     Ok(ast)
 }
@@ -94,9 +118,9 @@ pub(super) fn too_long(len: usize, limits: &Limits) -> String {
     format!("this code has {len} bytes, over the limit of {}; split it", limits.source_bytes)
 }
 
-fn refused(script: &ScriptFile<'_>, position: rhai::Position, message: String) -> CompileError {
+fn refused(file: &str, position: rhai::Position, message: String) -> CompileError {
     let count = |n: Option<usize>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
-    CompileError { file: script.file.into(), line: count(position.line()), column: count(position.position()), message }
+    CompileError { file: file.into(), line: count(position.line()), column: count(position.position()), message }
 }
 
 fn bounded(limits: &Limits) -> rhai::Engine {
@@ -119,14 +143,27 @@ fn bounded(limits: &Limits) -> rhai::Engine {
     engine.on_print(|_text| {});
     engine.on_debug(|_text, _source, _position| {});
     engine.set_strict_variables(true);
-    engine.set_max_operations(limits.operations);
     engine.set_max_string_size(limits.string_bytes);
     engine.set_max_array_size(limits.array_items);
     engine.set_max_map_size(limits.map_entries);
     engine.set_max_call_levels(limits.call_depth);
     engine.set_max_expr_depths(limits.expr_depth, limits.expr_depth);
     engine.set_max_variables(limits.variables);
+    watch_variables(&mut engine, limits);
     let watched = limits.clone();
-    engine.on_progress(move |operations| ambient::overrun(operations, &watched).map(Into::into));
+    engine.on_progress(move |_counted| ambient::operation(&watched).map(Into::into));
     engine
+}
+
+#[expect(deprecated, reason = "Rhai marks what may change with it; this one is not deprecated, says its text")]
+fn watch_variables(engine: &mut rhai::Engine, limits: &Limits) {
+    let limit = limits.held_bytes;
+    // `list[i] = text` is not measured by Rhai, so now and then everything in sight is.
+    engine.on_var(move |_name, _index, context| {
+        if ambient::is_time_to_measure() && limit < size::scope_text_bytes(context.scope()) {
+            let words = format!("its variables hold more than {} MiB of text, the limit; keep less data at once", limit >> 20);
+            return Err(rhai::EvalAltResult::ErrorTerminated(words.into(), rhai::Position::NONE).into());
+        }
+        Ok(None)
+    });
 }

@@ -88,14 +88,22 @@ fn trace(error: &EvalAltResult) -> (Place<'_>, &EvalAltResult) {
     }
 }
 
+/// How much of an error's text is kept, in characters: a script can throw a megabyte.
+const WORDS_CHARS: usize = 1_000;
+
 /// What went wrong, without a place.
 pub(super) fn run_words(error: &EvalAltResult, limits: &Limits) -> String {
+    let words = all_words(error, limits);
+    match words.char_indices().nth(WORDS_CHARS) {
+        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or("")),
+        None => words,
+    }
+}
+
+fn all_words(error: &EvalAltResult, limits: &Limits) -> String {
     match error.unwrap_inner() {
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => no_function(signature),
-        EvalAltResult::ErrorTooManyOperations(_) => {
-            format!("it took more than {} operations, the limit; do less work in one evaluation", limits.operations)
-        }
         EvalAltResult::ErrorDataTooLarge(what, _) => format!(
             "{} is over the limit ({} bytes of text, {} list items, {} map entries in one value)",
             what.to_lowercase(),

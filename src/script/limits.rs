@@ -21,10 +21,10 @@ pub struct Limits {
     pub source_bytes: usize,
     /// Variables alive at once in one function.
     pub variables: usize,
+    /// The text that the variables of one function hold together.
+    pub held_bytes: usize,
     /// How long it may take. Operations alone do not bound time: one that copies a large list counts as one.
     pub duration: Duration,
-    /// How much the process may grow meanwhile. Looked at only in long evaluations, as the last resort.
-    pub growth_bytes: u64,
 }
 
 impl Default for Limits {
@@ -38,8 +38,8 @@ impl Default for Limits {
             expr_depth: 64,
             source_bytes: 64 << 10,
             variables: 256,
+            held_bytes: 16 << 20,
             duration: Duration::from_secs(2),
-            growth_bytes: 512 << 20,
         }
     }
 }

@@ -14,10 +14,11 @@ mod limits;
 mod program;
 mod room;
 mod scope;
+mod size;
 mod template;
 
 #[cfg(test)]
-mod hostile;
+mod hostile_tests;
 #[cfg(test)]
 mod tests;
 

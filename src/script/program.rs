@@ -208,7 +208,11 @@ impl Program {
     fn run(&self, piece: &Piece, scope: &mut Scope) -> Result<Dynamic, Failure> {
         let bounded = &self.engine.0;
         let value = bounded.rhai.eval_ast_with_scope::<Dynamic>(&mut scope.rhai, &piece.ast);
-        value.map(Dynamic::flatten).map_err(|error| failure(&error, &piece.origin, &bounded.limits))
+        let value = value.map_err(|error| failure(&error, &piece.origin, &bounded.limits))?;
+        match ambient::overrun(&bounded.limits) {
+            Some(words) => Err(failure_here(&piece.origin, &words)),
+            None => Ok(value.flatten()),
+        }
     }
 
     fn piece_value(&self, piece: &Piece, scope: &mut Scope) -> Result<Value, Failure> {

@@ -98,7 +98,12 @@ impl Scope {
     /// Forgets variables that code made, and takes back those that a closure captured: captured
     /// ones are behind a lock, which the next evaluation should not pay for.
     pub(super) fn tidy(&mut self) {
-        self.rhai.rewind(VARIABLES.len());
+        if VARIABLES.len() < self.rhai.len() {
+            self.rhai.rewind(VARIABLES.len());
+        }
+        if !self.rhai.iter_raw().any(|(_, _, value)| value.is_shared()) {
+            return;
+        }
         for name in VARIABLES {
             if self.rhai.get(name).is_some_and(Dynamic::is_shared)
                 && let Some(value) = self.rhai.remove::<Dynamic>(name)

@@ -1,1 +1,148 @@
+//! Runs `tests/cases`: bad files, each with the exact text of its problems beside it.
+//!
+//! `NAME.yaml` is one workflow, `NAME/` a project; `NAME.txt` is what a check prints.
+//! `HENCE_BLESS=1 cargo test --lib cases` writes the texts anew.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::catalog::{Catalog, Sources};
+use super::compile::{Context, TargetProblem};
+use super::problem::{Problem, Severity, codes, render};
+use super::words;
+use super::yaml::FILE_BYTES;
+use crate::domain::retry::Retry;
+use crate::script::Limits;
+
+/// A small world: two connectors, one connection, one secret, one named retry.
+pub(super) fn with_context<T>(run: impl FnOnce(&Context<'_>) -> T) -> T {
+    let retries = BTreeMap::from([("patient".to_owned(), Retry { attempts: 20, first: Duration::from_secs(60), ..Retry::default() })]);
+    let limits = Limits::default();
+    let has_secret = |name: &str| name == "HOOK_SECRET" || name == "NEW_SECRET";
+    run(&Context { limits: &limits, retries: &retries, check_target: &target, has_secret: &has_secret, missing_secret: Severity::Warning })
+}
+
+fn target(connector: &str, action: &str, using: Option<&str>) -> Result<(), TargetProblem> {
+    let known: BTreeMap<&str, &[&str]> = BTreeMap::from([("http", ["get", "post"].as_slice()), ("hubspot", &["upsert_contact"])]);
+    let none = |code, what: String, word: &str, choices: &[&str]| {
+        Err(TargetProblem { code, message: what, help: Some(words::suggest(word, choices)) })
+    };
+    let Some(actions) = known.get(connector) else {
+        let names: Vec<&str> = known.keys().copied().collect();
+        return none(codes::UNKNOWN_CONNECTOR, format!("there is no connector `{connector}`"), connector, &names);
+    };
+    if !actions.contains(&action) {
+        return none(codes::UNKNOWN_ACTION, format!("`{connector}` has no action `{action}`"), action, actions);
+    }
+    match using {
+        Some(using) if using != "crm" => none(codes::UNKNOWN_CONNECTION, format!("there is no connection `{using}`"), using, &["crm"]),
+        _ => Ok(()),
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
+}
+
+/// What a check finds: the problems, and their text.
+fn check(sources: &Sources, mut problems: Vec<Problem>) -> (Vec<Problem>, String) {
+    let (_, found) = with_context(|context| Catalog::build(sources, context));
+    problems.extend(found);
+    let text = problems.iter().map(|problem| render(problem, sources.text(&problem.file))).collect();
+    (problems, text)
+}
+
+fn written() -> BTreeMap<String, (Vec<Problem>, String)> {
+    let mut cases = BTreeMap::new();
+    for entry in fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            let (sources, problems) = Sources::read(&path);
+            cases.insert(name, check(&sources, problems));
+        } else if path.extension().is_some_and(|ending| ending == "yaml") {
+            let file = (format!("workflows/{name}.yaml"), fs::read_to_string(&path).unwrap());
+            cases.insert(name, check(&Sources::from_files([file]), Vec::new()));
+        }
+    }
+    cases
+}
+
+/// Cases that cannot lie in a repository as they are.
+fn made() -> BTreeMap<String, (Vec<Problem>, String)> {
+    let make = |prepare: &dyn Fn(&Path)| {
+        let project = tempfile::tempdir().unwrap();
+        fs::create_dir(project.path().join("workflows")).unwrap();
+        prepare(project.path());
+        let (sources, problems) = Sources::read(project.path());
+        check(&sources, problems)
+    };
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    BTreeMap::from([
+        ("made-too-large".to_owned(), make(&|dir| fs::write(dir.join("workflows/big.yaml"), "x".repeat(FILE_BYTES + 1)).unwrap())),
+        ("made-not-utf-8".to_owned(), make(&|dir| fs::write(dir.join("workflows/latin.yaml"), b"name: \xe9t\xe9\n").unwrap())),
+        ("made-not-a-file".to_owned(), make(&|dir| fs::create_dir(dir.join("workflows/folder.yaml")).unwrap())),
+        ("made-link-outside".to_owned(), make(&|dir| std::os::unix::fs::symlink(outside.path(), dir.join("workflows/link.yaml")).unwrap())),
+        (
+            "made-tab".to_owned(),
+            make(&|dir| fs::write(dir.join("workflows/tab.yaml"), "name: tab\nwhen:\n\t- manual\nsteps: []\n").unwrap()),
+        ),
+        (
+            "made-too-many-steps".to_owned(),
+            make(&|dir| {
+                let steps = "  - script: 1\n".repeat(super::file::STEPS + 1);
+                fs::write(dir.join("workflows/many.yaml"), format!("when: [manual]\nsteps:\n{steps}")).unwrap();
+            }),
+        ),
+    ])
+}
+
+#[expect(clippy::disallowed_methods, reason = "a switch of this test alone: it is not part of the program")]
+fn bless() -> bool {
+    std::env::var("HENCE_BLESS").is_ok_and(|value| value == "1")
+}
+
+#[test]
+fn every_case_has_exactly_its_problems() {
+    let mut wrong = Vec::new();
+    for (name, (_, found)) in written().into_iter().chain(made()) {
+        let expected = folder().join(format!("{name}.txt"));
+        if bless() {
+            fs::write(&expected, &found).unwrap();
+        }
+        let expected = fs::read_to_string(&expected).unwrap_or_default();
+        if expected != found {
+            wrong.push(format!("--- {name}: expected\n{expected}--- {name}: found\n{found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_expected_text_has_its_case() {
+    let names: BTreeSet<String> = written().into_keys().chain(made().into_keys()).collect();
+    for entry in fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "txt") {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            assert!(names.contains(name), "{name}.txt belongs to no case");
+        }
+    }
+}
+
+#[test]
+fn every_code_has_a_case() {
+    let seen: BTreeSet<&str> = written().into_values().chain(made().into_values()).flat_map(|(found, _)| found).map(|p| p.code).collect();
+    let all: BTreeSet<&str> = codes::ALL.iter().map(|(code, _)| *code).collect();
+    assert_eq!(all.difference(&seen).collect::<Vec<_>>(), Vec::<&&str>::new(), "codes without a case");
+    assert_eq!(seen.difference(&all).collect::<Vec<_>>(), Vec::<&&str>::new(), "codes that are not in the list");
+}
+
+#[test]
+fn every_case_has_a_problem() {
+    for (name, (found, _)) in written() {
+        assert!(!found.is_empty(), "{name} has no problem");
+    }
+}

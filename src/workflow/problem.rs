@@ -136,7 +136,6 @@ pub mod codes {
         UNREADABLE_FILE = "unreadable-file", "The file cannot be read, or is not UTF-8.";
         OUTSIDE_PROJECT = "outside-project", "A link leads out of the project folder.";
         FILE_TOO_LARGE = "file-too-large", "The file is larger than the limit.";
-        TOO_MANY_FILES = "too-many-files", "A folder has more files than the limit.";
         EMPTY_FILE = "empty-file", "The file holds no workflow.";
         YAML_SYNTAX = "yaml-syntax", "The file is not YAML.";
         YAML_TOO_COMPLEX = "yaml-too-complex", "The YAML is nested too deeply or grows too large through aliases.";
@@ -196,6 +195,13 @@ mod tests {
     fn a_place_outside_the_source_is_shown_all_the_same() {
         assert_eq!(render(&problem(9, 1), None), "workflows/a.yaml:2:9: error[unknown-key]: `retri` is not known\n");
         assert!(render(&problem(900, 5), Some("a\nb")).ends_with(" 2 | b\n   |  ^\n"));
+    }
+
+    #[test]
+    fn a_problem_as_json_has_stable_names() {
+        let json = serde_json::to_string(&problem(3, 5).severity(Severity::Warning)).unwrap();
+        let expected = r#"{"severity":"warning","code":"unknown-key","file":"workflows/a.yaml","line":2,"column":3,"length":5,"message":"`retri` is not known"}"#;
+        assert_eq!(json, expected);
     }
 
     #[test]

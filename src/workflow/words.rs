@@ -16,6 +16,9 @@ pub fn nearest<'c>(word: &str, choices: impl IntoIterator<Item = &'c str>) -> Op
 /// Help for a word that is none of `choices`.
 #[must_use]
 pub fn suggest(word: &str, choices: &[&str]) -> String {
+    if choices.is_empty() {
+        return "nothing can stand here".to_owned();
+    }
     match nearest(word, choices.iter().copied()) {
         Some(near) => format!("did you mean `{near}`? valid here: {}", list(choices)),
         None => format!("valid here: {}", list(choices)),

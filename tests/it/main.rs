@@ -1,10 +1,10 @@
 //! The integration tests: one binary, real servers, no sleeps.
-#![expect(
-    clippy::unwrap_used,
-    clippy::string_slice,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(unreachable_pub, clippy::unwrap_used, clippy::string_slice, reason = "one binary; a test that cannot go on has failed")]
 
 mod crash;
+mod hooks;
+mod reload;
+mod runs;
+mod schedules;
 mod support;
 mod tidy;

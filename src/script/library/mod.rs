@@ -2,6 +2,7 @@
 //!
 //! One table a subject; the reference is made from the tables.
 
+mod callbacks;
 mod chance;
 mod data;
 pub(super) mod encode;
@@ -37,6 +38,7 @@ pub struct Subject {
 pub const SUBJECTS: &[Subject] = &[
     Subject { title: "Text", functions: text::FUNCTIONS },
     Subject { title: "Lists and maps", functions: data::FUNCTIONS },
+    Subject { title: "Functions over lists and maps", functions: callbacks::FUNCTIONS },
     Subject { title: "JSON", functions: json::FUNCTIONS },
     Subject { title: "Encoding", functions: encode::FUNCTIONS },
     Subject { title: "Hashes", functions: hash::FUNCTIONS },

@@ -62,6 +62,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("pad_end", "pad_end(text, length, with) -> text", "Filled up at the end; also `pad`.", |e, n| {
         e.register_fn(n, pad_end).register_fn("pad", pad_end);
     }),
+    function(
+        "parse_int",
+        "parse_int(text) -> number",
+        "The whole number that it is; `parse_int(text, radix)` for a radix from 2 to 36.",
+        |e, n| {
+            e.register_fn(n, |text: &str| parse_int(text, 10)).register_fn(n, parse_int);
+        },
+    ),
+    function("parse_float", "parse_float(text) -> number", "The float that it is.", |e, n| {
+        e.register_fn(n, parse_float);
+    }),
     function("slug", "slug(text) -> text", "In lower case, everything but letters and digits turned into single hyphens.", |e, n| {
         e.register_fn(n, slug);
     }),
@@ -190,4 +201,16 @@ fn slug(text: &str) -> String {
     }
     slug.truncate(slug.trim_end_matches('-').len());
     slug
+}
+
+// Rhai's own two repeat the text in their errors, and it may be anything out of a body.
+fn parse_int(text: &str, radix: i64) -> Outcome<i64> {
+    let Some(radix) = u32::try_from(radix).ok().filter(|radix| (2..=36).contains(radix)) else {
+        return wrong("parse_int: expected a radix from 2 to 36");
+    };
+    i64::from_str_radix(text.trim(), radix).or_else(|_| wrong("parse_int: this text is not a whole number"))
+}
+
+fn parse_float(text: &str) -> Outcome<f64> {
+    text.trim().parse().or_else(|_| wrong("parse_float: this text is not a number"))
 }

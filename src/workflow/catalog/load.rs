@@ -1,6 +1,7 @@
 //! One file → one loaded workflow.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ring::digest;
@@ -96,16 +97,24 @@ pub(super) fn load(source: &SourceFile, library: &Library<'_>, context: &Context
 fn compile_node(node: &Node, source: &SourceFile, library: &Library<'_>, context: &Context<'_>, report: &mut Report) -> Option<Ready> {
     let file = read_workflow(node, report)?;
     let mut names = BTreeSet::new();
+    let mut unusable: Vec<RangeInclusive<u32>> = Vec::new();
     node.for_each_text(&mut |text| {
         let own = mentioned(&text.raw);
-        broken(&own, text.span, library, report);
+        if broken(&own, text.span, library, report) {
+            unusable.push(text.span.line..=text.place.last_line);
+        }
         names.extend(own);
     });
     let modules = library.closure(&names);
     let scripts = modules.iter().filter_map(|module| library.modules.get(module)).map(|module| module.source);
     let files: Vec<(String, String)> =
         std::iter::once(source).chain(scripts).map(|file| (file.path.to_string(), file.text.to_string())).collect();
-    let compiled = compile(&file, source.stem(), revision(&files), &library.engine, context, report)?;
+    let mut found = Report::new(Arc::clone(&source.path));
+    let compiled = compile(&file, (source.stem(), &source.text), revision(&files), &library.engine, context, &mut found);
+    // Code that uses a broken module cannot be compiled either: that was said.
+    let told = |problem: &Problem| problem.code == codes::BAD_SCRIPT && unusable.iter().any(|lines| lines.contains(&problem.line));
+    found.into_problems().into_iter().filter(|problem| !told(problem)).for_each(|problem| report.push(problem));
+    let compiled = compiled.filter(|_| !report.has_errors())?;
     let Compiled { workflow, program, secrets } = compiled;
     let name_span = file.name.as_ref().map_or(Span::START, |name| name.span);
     let trigger_spans = file.triggers.iter().map(|trigger| match trigger {
@@ -116,13 +125,16 @@ fn compile_node(node: &Node, source: &SourceFile, library: &Library<'_>, context
     Some(Ready { loaded, name_span, trigger_spans: trigger_spans.collect() })
 }
 
-/// Says which of the mentioned modules cannot be used, itself or through another.
-fn broken(names: &BTreeSet<String>, span: Span, library: &Library<'_>, report: &mut Report) {
+/// Says which of the mentioned modules cannot be used, itself or through another. Whether there is one.
+fn broken(names: &BTreeSet<String>, span: Span, library: &Library<'_>, report: &mut Report) -> bool {
+    let mut found_any = false;
     for module in library.closure(names) {
         let Some(found) = library.modules.get(module).filter(|module| module.broken) else { continue };
         let message = format!("this uses the module `{module}`, and {} cannot be compiled", found.source.path);
         report.error(codes::BROKEN_MODULE, span, message, format!("mend {}", found.source.path));
+        found_any = true;
     }
+    found_any
 }
 
 /// SHA-256 over paths and contents, each with its length in front, so that no two sets give the same bytes.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use matchit::Router;
+use matchit::{InsertError, Router};
 
 use super::{Loaded, Problem, codes};
 use crate::domain::workflow::Webhook;
@@ -100,9 +100,9 @@ impl Routes {
             }
             if let Err(error) = self.router.insert(shape.clone(), self.routes.len()) {
                 self.take_back(&added);
-                let message = format!("`{}` cannot be served beside the other paths: {error}", webhook.path);
+                let message = format!("`{}` {}", webhook.path, self.other(&error));
                 let problem = Problem::error(codes::HOOK_CONFLICT, file, place(*trigger), message);
-                return Err(Box::new(problem.help("give it another first segment")));
+                return Err(Box::new(problem.help("begin one of the two with another segment")));
             }
             self.by_shape.insert(shape.clone(), self.routes.len());
             self.routes.push(Route { shape: shape.clone(), methods: BTreeMap::new() });
@@ -127,6 +127,16 @@ impl Routes {
         let message =
             format!("`{}` is also taken by the workflow `{}`, which checks its sender otherwise", webhook.path, other.loaded.workflow.name);
         Some((message, "let both have the same `verify`, or give one another path"))
+    }
+
+    fn other(&self, error: &InsertError) -> String {
+        let InsertError::Conflict { with } = error else { return format!("cannot be served: {error}") };
+        let hook =
+            self.by_shape.get(with).and_then(|index| self.routes.get(*index)).and_then(|route| route.methods.values().flatten().next());
+        let Some((hook, webhook)) = hook.and_then(|hook| Some((hook, hook.webhook()?))) else {
+            return format!("cannot be told apart from `{with}`");
+        };
+        format!("cannot be told apart from `{}` of the workflow `{}`", webhook.path, hook.loaded.workflow.name)
     }
 
     fn take_back(&mut self, added: &[String]) {

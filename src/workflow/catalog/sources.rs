@@ -140,7 +140,7 @@ fn list(dir: &Path, folder: &str, endings: &[&str], problems: &mut Vec<Problem>)
         }
         if FILES <= found.len() {
             let message = format!("the folder has more than {FILES} files");
-            let problem = Problem::error(codes::TOO_MANY_FILES, &folder.into(), Span::START, message);
+            let problem = Problem::error(codes::TOO_MANY, &folder.into(), Span::START, message);
             problems.push(problem.help("split the project into several"));
             break;
         }

@@ -45,9 +45,11 @@ mod tests {
         };
         check("lead::score(event.body) >= 80", &["lead"]);
         check("Hi ${a::b()} and ${ c ::d() }", &["a", "c"]);
-        check("x1_y\n  // why\n  /* not */ ::f()", &["x1_y"]);
+        check("x1_y\n  /* not */ ::f()", &["x1_y"]);
+        check("x1_y\n  // why\n  ::f()", &["why", "x1_y"]);
         check("a::b::c()", &["a", "b"]);
         check("1lead::f", &["lead"]);
+        check("// see old::f", &["old"]);
         check("é::f lead:score https://x", &[]);
         check("a // b::c", &["b"]);
         check("a /* never closed", &[]);

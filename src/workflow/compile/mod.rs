@@ -60,18 +60,20 @@ pub struct Compiled {
 /// The longest name of a workflow or a step.
 pub const NAME_BYTES: usize = 100;
 
-/// Compiles a workflow, or adds what keeps it from it to the report. `stem` is its file's name without the ending.
+/// Compiles a workflow, or adds what keeps it from it to the report. `own` is its file's name
+/// without the ending, and its text.
 pub fn compile(
     file: &WorkflowFile,
-    stem: &str,
+    own: (&str, &str),
     revision: Revision,
     engine: &Engine,
     context: &Context<'_>,
     report: &mut Report,
 ) -> Option<Compiled> {
+    let (stem, source) = own;
     let name = workflow_name(file.name.as_ref(), stem, report);
     let builder = engine.builder();
-    let mut compiler = Compiler { builder, context, report, ids: BTreeMap::new(), steps: 0, retry: None, secrets: BTreeSet::new() };
+    let mut compiler = Compiler { builder, context, source, report, ids: BTreeMap::new(), steps: 0, retry: None, secrets: BTreeSet::new() };
     compiler.retry = file.retry.as_ref().and_then(|retry| compiler.retry(retry));
     let triggers = compiler.triggers(&file.triggers, &name);
     let condition = file.condition.as_ref().and_then(|code| compiler.expression(code, "if"));
@@ -103,6 +105,7 @@ fn workflow_name(written: Option<&At<Arc<str>>>, stem: &str, report: &mut Report
 struct Compiler<'c, 'r> {
     builder: ProgramBuilder,
     context: &'c Context<'c>,
+    source: &'c str,
     report: &'r mut Report,
     ids: BTreeMap<Arc<str>, Span>,
     steps: usize,

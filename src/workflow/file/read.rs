@@ -39,8 +39,11 @@ pub(crate) fn code(node: &Node, key: &str, report: &mut Report) -> Option<CodeTe
 
 /// `250ms`, `10s`, `1h30m`.
 pub(crate) fn duration(node: &Node, key: &str, report: &mut Report) -> Option<Duration> {
-    let text = text(node, key, report)?;
-    match parse_duration(&text.value) {
+    let Some(text) = node.as_text() else {
+        wrong(node, key, "a duration", format!("write `{key}: 10s`"), report);
+        return None;
+    };
+    match parse_duration(text) {
         Ok(duration) => Some(duration),
         Err(error) => {
             report.error(codes::BAD_DURATION, node.span, format!("`{key}`: {error}"), format!("write `{key}: 10s`"));
@@ -61,10 +64,13 @@ pub(crate) fn some_duration(node: &Node, key: &str, report: &mut Report) -> Opti
 
 /// `64KiB`, `1MiB`, or a number of bytes.
 pub(crate) fn size(node: &Node, key: &str, report: &mut Report) -> Option<usize> {
-    let text = text(node, key, report)?;
-    let found = parse_size(&text.value).filter(|bytes| *bytes != 0);
+    let Some(text) = node.as_text() else {
+        wrong(node, key, "a size", format!("write `{key}: 1MiB`"), report);
+        return None;
+    };
+    let found = parse_size(text).filter(|bytes| *bytes != 0);
     if found.is_none() {
-        let message = format!("`{key}`: `{}` is not a size", text.value);
+        let message = format!("`{key}`: `{text}` is not a size");
         report.error(codes::BAD_SIZE, node.span, message, format!("write a number and a unit, as in `{key}: 64KiB` or `{key}: 1MiB`"));
     }
     found

@@ -222,6 +222,10 @@ fn syntax(file: &Arc<str>, text: &str, error: &ScanError) -> Box<Problem> {
     let line = u32::try_from(mark.line().max(1)).unwrap_or(u32::MAX);
     let column = u32::try_from(mark.col()).unwrap_or(u32::MAX).saturating_add(1);
     let span = Span { line, column, length: 1 };
+    if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+        let message = format!("lists and maps are nested more than {NESTING_DEPTH} deep");
+        return Box::new(Problem::error(codes::YAML_TOO_COMPLEX, file, span, message).help("split the file"));
+    }
     if let Some(tab) = tab_indentation(text, line).filter(|_| error.kind().to_string().contains("tab")) {
         let problem = Problem::error(codes::YAML_SYNTAX, file, tab, "a tab stands where the indentation is");
         return Box::new(problem.help("indent with spaces"));
@@ -229,6 +233,9 @@ fn syntax(file: &Arc<str>, text: &str, error: &ScanError) -> Box<Problem> {
     let help = match error.kind() {
         ErrorKind::MappingValueNotAllowed => Some("a value that holds `: ` needs quotes"),
         ErrorKind::UnexpectedCharacter { character: '@' | '`' } => Some("a value that begins with this character needs quotes"),
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
+            Some("inside `{ }` and `[ ]`, a value that holds `{`, `[`, `,` or a quote needs quotes of its own")
+        }
         ErrorKind::UnclosedQuotedScalar => Some("close the quote"),
         ErrorKind::UnknownAnchor => Some("a value that begins with `*` needs quotes; an alias needs `&name` before it"),
         ErrorKind::ExpectedBlockMappingKey => Some("the line is indented otherwise than the lines it belongs to"),

@@ -5,12 +5,14 @@
 
 mod build;
 mod scalar;
+mod trace;
 
 use std::sync::Arc;
 
 use super::problem::Problem;
 
 pub use build::{parse, too_large};
+pub use trace::trace;
 
 /// The largest file that is parsed.
 pub const FILE_BYTES: usize = 1 << 20;
@@ -44,6 +46,10 @@ pub struct Place {
     pub column: u32,
     /// Column at which every further line begins, from 1.
     pub next_column: u32,
+    /// Line of the last character, from 1.
+    pub last_line: u32,
+    /// Whether it is folded or has escapes: then [`trace`] finds the place of a character.
+    pub rewritten: bool,
 }
 
 /// A value with its place.

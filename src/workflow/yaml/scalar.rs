@@ -48,13 +48,20 @@ pub(super) fn span(marks: &Marks) -> Span {
 /// Where a scalar's content begins.
 pub(super) fn place(marks: &Marks, style: ScalarStyle, content: &str) -> Place {
     let (line, column) = (small(marks.start.line()), small(marks.start.col() + 1));
+    let lines = marks.start.line() != marks.end.line();
+    let last_line = small(marks.end.line());
     match style {
-        ScalarStyle::Plain => Place { line, column, next_column: column },
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Place { line, column: column + 1, next_column: column + 1 },
+        ScalarStyle::Plain => Place { line, column, next_column: column, last_line, rewritten: lines },
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+            let written = marks.end.col().saturating_sub(marks.start.col() + 2);
+            let rewritten = lines || written != content.chars().count();
+            Place { line, column: column + 1, next_column: column + 1, last_line, rewritten }
+        }
         // The mark stands on the first line that is not blank; blank ones before it are content too.
         ScalarStyle::Literal | ScalarStyle::Folded => {
             let blank = content.bytes().take_while(|b| *b == b'\n').count();
-            Place { line: line.saturating_sub(small(blank)).max(1), column, next_column: column }
+            let line = line.saturating_sub(small(blank)).max(1);
+            Place { line, column, next_column: column, last_line, rewritten: style == ScalarStyle::Folded }
         }
     }
 }

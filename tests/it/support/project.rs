@@ -1,7 +1,7 @@
 //! A project in a temporary folder.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A folder with workflows, gone when dropped.
 pub struct Project(tempfile::TempDir);
@@ -45,10 +45,6 @@ impl Project {
 
     pub fn dir(&self) -> &Path {
         self.0.path()
-    }
-
-    pub fn data(&self) -> PathBuf {
-        self.0.path().join(".hence")
     }
 
     pub fn write(&self, path: &str, text: &str) {
