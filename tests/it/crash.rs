@@ -2,7 +2,7 @@
 //! no finished step is done again, and what is done twice has the same idempotency key and input.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use hence::connector::Request;
 use hence::domain::failure::{Failure, FailureKind};
@@ -88,14 +88,31 @@ fn story(entries: &[Entry]) -> Story {
     (outcome, steps)
 }
 
-/// Answers every call well, after a first 503 where `flaky`.
-fn recorder(flaky: bool) -> Arc<Recorder> {
-    Recorder::answering(move |request, nth| {
-        if flaky && nth == 1 {
-            return Err(Failure::new(FailureKind::Status, "503 at first").with_status(503));
-        }
-        Ok(ok(request))
-    })
+/// Answers every call well, after a first 503 where `flaky`. At every call it looks whether what
+/// was answered before is durable by now: nothing touches the world before that.
+fn recorder(flaky: bool, memory: &Memory) -> Arc<Recorder> {
+    let (memory, answered) = (memory.clone(), Arc::new(Mutex::new(BTreeSet::<String>::new())));
+    Recorder::with(Box::new(move |request, nth| {
+        let (request, memory, answered) = (request.clone(), memory.clone(), Arc::clone(&answered));
+        Box::pin(async move {
+            let durable = done_calls(&stories(&memory).await);
+            let mut answered = answered.lock().unwrap();
+            let run = request.idempotency_key.split('/').next().unwrap();
+            let lost: Vec<_> =
+                answered.iter().filter(|key| key.starts_with(run) && **key != request.idempotency_key && !durable.contains(*key)).collect();
+            if !lost.is_empty() {
+                return Err(Failure::new(
+                    FailureKind::Internal,
+                    format!("{lost:?} was answered and not durable when {} was called", request.idempotency_key),
+                ));
+            }
+            if flaky && nth == 1 {
+                return Err(Failure::new(FailureKind::Status, "503 at first").with_status(503));
+            }
+            answered.insert(request.idempotency_key.clone());
+            Ok(ok(&request))
+        })
+    }))
 }
 
 /// Runs a future in a runtime of its own that is thrown away at the end, tasks and all: a crash.
@@ -149,7 +166,7 @@ fn done_calls(stories: &[(RunId, Vec<Entry>)]) -> BTreeSet<String> {
 fn undisturbed(project: &Project, workflow: &str, send: &Send, flaky: bool) -> (Story, u64, BTreeSet<String>) {
     let memory = Memory::default();
     let faulty = Arc::new(Faulty::new(memory.clone()));
-    let recorder = recorder(flaky);
+    let recorder = recorder(flaky, &memory);
     life(async {
         let app =
             TestApp::resume(project, Life { kv: Arc::clone(&faulty) as Arc<dyn Kv>, ..Life::new(Arc::clone(&recorder)) }).await.unwrap();
@@ -171,7 +188,7 @@ fn step_of(request: &Request) -> String {
 fn disturbed(project: &Project, workflow: &str, send: &Send, flaky: bool, nth: u64, death: Death, expected: &Story) -> BTreeSet<String> {
     let at = format!("{workflow}, flaky {flaky}, write {nth}, {death:?}");
     let memory = Memory::default();
-    let recorder = recorder(flaky);
+    let recorder = recorder(flaky, &memory);
     let base = Life::new(Arc::clone(&recorder));
     let faulty = Arc::new(Faulty::dying(memory.clone(), nth, death));
     let acknowledged = life(async {

@@ -1,5 +1,11 @@
 //! The integration tests: one binary, real servers, no sleeps.
-#![expect(unreachable_pub, clippy::unwrap_used, clippy::string_slice, reason = "one binary; a test that cannot go on has failed")]
+#![expect(
+    unreachable_pub,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::string_slice,
+    reason = "one binary; a test that cannot go on has failed"
+)]
 
 mod crash;
 mod hooks;
