@@ -7,16 +7,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::perform::{self, CallEnd};
 use super::{Executor, Stop};
-use crate::domain::event::Event;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Entry, Fact, Outcome};
 use crate::domain::next::{Next, Task, Todo, deadline, next};
-use crate::domain::run::{Phase, Run, Status, StepState};
+use crate::domain::run::{Phase, Run, Status};
 use crate::domain::time::Timestamp;
-use crate::script::{RunInfo, Scope};
+use crate::script::Scope;
 use crate::store::{Commit, CommitError, FreshRun, RunError};
 use crate::workflow::catalog::Loaded;
+use crate::workflow::evaluate;
 
 /// A run to drive.
 pub(super) struct Claim {
@@ -93,32 +93,8 @@ async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Box<FreshRun>
     };
     let loaded = executor.revisions.find(store, &name, revision).await.map_err(|e| e.to_string())?;
     let run = Run::replay(id, accepted, facts).map_err(|e| e.to_string())?;
-    let scope = scope_of(&loaded, &run, &event);
+    let scope = evaluate::scope_of(&loaded, &run, &event);
     Ok(Some(Driver { executor, loaded, run, scope, buffer: Vec::new() }))
-}
-
-fn scope_of(loaded: &Loaded, run: &Run, event: &Event) -> Scope {
-    let workflow = &loaded.workflow;
-    let mut scope = Scope::new(event);
-    scope.set_run(&RunInfo {
-        id: run.id.to_string(),
-        workflow: &workflow.name,
-        revision: workflow.revision.to_string(),
-        started: run.started,
-        attempt: 1,
-    });
-    if !run.steps.is_empty() {
-        let ids = workflow.ids();
-        for (address, state) in &run.steps {
-            if let (StepState::Done { output }, Some(id)) = (state, ids.get(address)) {
-                scope.set_step(id, output);
-            }
-        }
-    }
-    if !run.vars.is_empty() {
-        scope.set_vars(&run.vars);
-    }
-    scope
 }
 
 impl Driver<'_> {
@@ -200,8 +176,8 @@ impl Driver<'_> {
         for todo in todos {
             let fact = match todo.task {
                 Task::Call { .. } => continue,
-                Task::Evaluate => perform::evaluate(&loaded, todo, &mut self.scope, &self.run, &self.executor.secrets),
-                Task::GiveUp { attempt } => perform::interrupted(todo, attempt),
+                Task::Evaluate => evaluate::evaluate(&loaded, todo, &mut self.scope, &self.run, &self.executor.secrets),
+                Task::GiveUp { attempt } => evaluate::interrupted(todo, attempt),
             };
             if let (Some(id), Fact::StepEvaluated { output, .. }) = (&todo.step.id, &fact) {
                 self.scope.set_step(id, output);

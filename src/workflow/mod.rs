@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod compile;
+pub mod evaluate;
 pub mod file;
 pub mod problem;
 pub mod words;
