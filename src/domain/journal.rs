@@ -3,6 +3,7 @@
 //! They are stored as JSON and read back for years: a field may be added with a default, a
 //! variant may be added; neither is renamed or removed. `tests/journals/` holds old ones.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -53,24 +54,29 @@ pub struct Entry {
     pub fact: Fact,
 }
 
-/// Which way an `if` went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Branch {
-    /// The condition was true.
-    Then,
-    /// The condition was false.
-    Else,
-}
+/// Which way an `if` or a `switch` went: the segment of the branch's steps in their addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Branch(Cow<'static, str>);
 
 impl Branch {
+    /// The condition was true; also said of a step whose own `if` was true.
+    pub const THEN: Self = Self(Cow::Borrowed("then"));
+    /// The condition was false.
+    pub const ELSE: Self = Self(Cow::Borrowed("else"));
+    /// No case fitted.
+    pub const DEFAULT: Self = Self(Cow::Borrowed("default"));
+
+    /// The branch of a `switch` with this segment.
+    #[must_use]
+    pub fn case(segment: String) -> Self {
+        Self(Cow::Owned(segment))
+    }
+
     /// Its segment in an address.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Then => "then",
-            Self::Else => "else",
-        }
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -129,6 +135,38 @@ pub enum Fact {
         step: Address,
         /// The output.
         output: Arc<Value>,
+    },
+    /// A `foreach` has its list.
+    LoopBegan {
+        /// Where.
+        step: Address,
+        /// The list.
+        items: Arc<Value>,
+    },
+    /// An iteration of a `foreach` is through. What its steps left is forgotten but for this.
+    IterationEnded {
+        /// The loop.
+        step: Address,
+        /// Which, from 0.
+        index: u32,
+        /// The iteration's last output.
+        output: Arc<Value>,
+    },
+    /// A round of a `repeat` is through and another one follows.
+    RoundEnded {
+        /// The loop.
+        step: Address,
+        /// Which, from 0.
+        round: u32,
+        /// When the next one begins.
+        due: Timestamp,
+    },
+    /// A `wait` has its time.
+    WaitBegan {
+        /// Where.
+        step: Address,
+        /// Until when.
+        until: Timestamp,
     },
     /// A call that may happen at most once is about to be made.
     CallStarted {
@@ -196,6 +234,10 @@ impl Fact {
             | Self::BranchTaken { step, .. }
             | Self::VarsSet { step, .. }
             | Self::StepEvaluated { step, .. }
+            | Self::LoopBegan { step, .. }
+            | Self::IterationEnded { step, .. }
+            | Self::RoundEnded { step, .. }
+            | Self::WaitBegan { step, .. }
             | Self::CallStarted { step, .. }
             | Self::CallSucceeded { step, .. }
             | Self::CallRetried { step, .. }

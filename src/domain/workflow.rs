@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::id::Revision;
-use super::journal::Address;
+use super::journal::{Address, Branch};
 use super::retry::Retry;
 use super::schedule::Schedule;
 
@@ -207,13 +207,85 @@ pub enum StepKind {
         /// When false.
         otherwise: Vec<Step>,
     },
+    /// The case whose key is the value as text, or the default.
+    Switch {
+        /// The value.
+        on: Code,
+        /// In the order of writing.
+        cases: Vec<Case>,
+        /// When none fits.
+        default: Vec<Step>,
+    },
+    /// The steps once for each item of a list; the output is the list of last outputs.
+    Foreach {
+        /// The list.
+        items: Code,
+        /// What the item is called, besides `item`.
+        name: Option<Arc<str>>,
+        /// How many iterations at once; at least 1.
+        parallel: u32,
+        /// What is done for each.
+        steps: Vec<Step>,
+    },
+    /// The steps again and again until a condition holds.
+    Repeat {
+        /// The condition, looked at after each round.
+        until: Code,
+        /// The wait between rounds.
+        every: Duration,
+        /// Rounds, at most; one more is a failure.
+        at_most: u32,
+        /// What is done in each.
+        steps: Vec<Step>,
+    },
+    /// Branches side by side; the output is a map of last outputs.
+    Parallel {
+        /// By name, in the order of writing.
+        branches: Vec<(Arc<str>, Vec<Step>)>,
+        /// The first branch that is through decides.
+        any: bool,
+    },
+    /// Waits, parked.
+    Wait(Wait),
     /// Ends the run as failed, with this text.
     Fail(Code),
     /// Ends the run as succeeded, with this output.
     Stop(Option<Code>),
 }
 
+/// One case of a `switch`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// The value as text.
+    pub value: Arc<str>,
+    /// The segment of its steps' addresses.
+    pub branch: Branch,
+    /// What is done.
+    pub steps: Vec<Step>,
+}
+
+/// What a `wait` waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wait {
+    /// So long.
+    For(Duration),
+    /// Until the time that an expression gives: RFC 3339, or Unix milliseconds.
+    Until(Code),
+}
+
 impl StepKind {
+    /// The blocks inside it, in the order of writing.
+    pub fn blocks(&self) -> impl DoubleEndedIterator<Item = &[Step]> {
+        let blocks: Vec<&[Step]> = match self {
+            Self::Call(_) | Self::Script(_) | Self::Set(_) | Self::Wait(_) | Self::Fail(_) | Self::Stop(_) => Vec::new(),
+            Self::If { then, otherwise, .. } => vec![then, otherwise],
+            Self::Switch { cases, default, .. } => cases.iter().map(|case| &*case.steps).chain([&**default]).collect(),
+            Self::Foreach { steps, .. } | Self::Repeat { steps, .. } => vec![steps],
+            Self::Parallel { branches, .. } => branches.iter().map(|(_, steps)| &**steps).collect(),
+        };
+        blocks.into_iter()
+    }
+
     /// The key that says the kind, as written in YAML.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -222,6 +294,11 @@ impl StepKind {
             Self::Script(_) => "script",
             Self::Set(_) => "set",
             Self::If { .. } => "if",
+            Self::Switch { .. } => "switch",
+            Self::Foreach { .. } => "foreach",
+            Self::Repeat { .. } => "repeat",
+            Self::Parallel { .. } => "parallel",
+            Self::Wait(_) => "wait",
             Self::Fail(_) => "fail",
             Self::Stop(_) => "stop",
         }
@@ -252,19 +329,7 @@ pub struct Call {
 impl Workflow {
     /// Every step, in the order of writing, handlers last.
     pub fn for_each_step<'w>(&'w self, mut visit: impl FnMut(&'w Step)) {
-        let mut open: Vec<&'w [Step]> = vec![&self.on_error, &self.steps];
-        while let Some(block) = open.pop() {
-            let Some((step, rest)) = block.split_first() else { continue };
-            open.push(rest);
-            visit(step);
-            if let OnError::Steps(steps) = &step.on_error {
-                open.push(steps);
-            }
-            if let StepKind::If { then, otherwise, .. } = &step.kind {
-                open.push(otherwise);
-                open.push(then);
-            }
-        }
+        for_each_step(&[&self.steps, &self.on_error], &mut visit);
     }
 
     /// The ids of steps by address, for `steps.ID`.
@@ -277,5 +342,19 @@ impl Workflow {
             }
         });
         ids
+    }
+}
+
+/// Every step of these blocks and inside them, in the order of writing.
+pub fn for_each_step<'w>(blocks: &[&'w [Step]], visit: &mut dyn FnMut(&'w Step)) {
+    let mut open: Vec<&'w [Step]> = blocks.iter().rev().copied().collect();
+    while let Some(block) = open.pop() {
+        let Some((step, rest)) = block.split_first() else { continue };
+        open.push(rest);
+        visit(step);
+        if let OnError::Steps(steps) = &step.on_error {
+            open.push(steps);
+        }
+        open.extend(step.kind.blocks().rev());
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Entry, Fact, Outcome};
 use crate::domain::next::{Next, Task, Todo, deadline, next};
-use crate::domain::run::{Phase, Run, Status};
+use crate::domain::run::{Impossible, Phase, Run, Status};
 use crate::domain::time::Timestamp;
 use crate::script::Scope;
 use crate::store::{Commit, CommitError, FreshRun, RunError};
@@ -39,6 +39,17 @@ pub(super) enum End {
     Released,
     /// The driver itself failed.
     Lost,
+}
+
+/// Why a run cannot be driven on.
+#[derive(Debug, thiserror::Error)]
+enum Stuck {
+    /// Its facts were refused.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// A fact does not follow from those before: a fault in hence.
+    #[error("{0}; please report this")]
+    Impossible(#[from] Impossible),
 }
 
 /// How long to wait before a commit is tried again when the store cannot write.
@@ -70,8 +81,8 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
     }
 }
 
-fn give_up(run: RunId, error: &CommitError) -> End {
-    tracing::error!(run.id = %run, error = %error, "the run was put down: its facts could not be committed");
+fn give_up(run: RunId, error: &Stuck) -> End {
+    tracing::error!(run.id = %run, error = %error, "the run was put down; it goes on at the next start");
     End::Released
 }
 
@@ -98,14 +109,14 @@ async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Box<FreshRun>
 }
 
 impl Driver<'_> {
-    async fn go(mut self, cancel: &CancellationToken, stop: &Stop) -> Result<End, CommitError> {
+    async fn go(mut self, cancel: &CancellationToken, stop: &Stop) -> Result<End, Stuck> {
         let loaded = Arc::clone(&self.loaded);
         let workflow = &loaded.workflow;
         let mut calls = FuturesUnordered::new();
         let mut calling: Vec<crate::domain::journal::Address> = Vec::new();
         loop {
             let now = self.executor.clock.now();
-            self.interrupt(cancel.is_cancelled(), now);
+            self.interrupt(cancel.is_cancelled(), now)?;
             let (todos, wake) = match next(workflow, &self.run, now) {
                 Next::Perform { todos, wake } => (todos, wake),
                 Next::WaitUntil(due) => {
@@ -114,7 +125,7 @@ impl Driver<'_> {
                 }
                 Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
             };
-            if self.evaluate(&todos) {
+            if self.evaluate(&todos, now)? {
                 continue;
             }
             if stop.soft.is_cancelled() && calls.is_empty() {
@@ -129,19 +140,21 @@ impl Driver<'_> {
                 match call {
                     Ok(call) => {
                         if call.once {
-                            self.record(now, Fact::CallStarted { step: todo.address.clone(), attempt: call.attempt });
+                            self.record(now, Fact::CallStarted { step: todo.address.clone(), attempt: call.attempt })?;
                         }
                         // What led here is durable before the world is touched.
                         self.flush(Status::Running, None, stop).await?;
                         calling.push(todo.address.clone());
                         calls.push(call.make());
                     }
-                    Err((attempts, error)) => self.record(self.run.at, Fact::StepFailed { step: todo.address, attempts, error }),
+                    Err((attempts, error)) => self.record(todo.moment, Fact::StepFailed { step: todo.address, attempts, error })?,
                 }
             }
             if calls.is_empty() {
                 continue;
             }
+            // What one branch has finished is durable before another one is waited for.
+            self.flush(Status::Running, None, stop).await?;
             let ended = tokio::select! {
                 biased;
                 () = stop.hard.cancelled() => return Ok(End::Released),
@@ -150,54 +163,52 @@ impl Driver<'_> {
                 () = self.wake(wake) => None,
             };
             if let Some(ended) = ended {
-                calling.retain(|address| *address != ended.step.address);
-                self.take(ended);
+                calling.retain(|address| *address != ended.address);
+                self.take(ended)?;
             }
         }
     }
 
     /// Lets what came from outside the steps in: a cancel, or the end of the workflow's time.
-    fn interrupt(&mut self, cancel: bool, now: Timestamp) {
+    fn interrupt(&mut self, cancel: bool, now: Timestamp) -> Result<(), Stuck> {
         if cancel && !matches!(self.run.phase, Phase::Canceling | Phase::Finished(_)) {
-            self.record(now, Fact::CancelRequested);
+            self.record(now, Fact::CancelRequested)?;
         }
         if let Some(timeout) = self.loaded.workflow.timeout
             && deadline(&self.loaded.workflow, &self.run).is_some_and(|due| due <= now)
         {
             let message = format!("the run took longer than the workflow's timeout of {timeout:?}");
-            self.record(now, Fact::RunTimedOut { error: Failure::new(FailureKind::RunTimeout, message) });
+            self.record(now, Fact::RunTimedOut { error: Failure::new(FailureKind::RunTimeout, message) })?;
         }
+        Ok(())
     }
 
     /// Does everything that touches nothing outside. Says whether there was any.
-    fn evaluate(&mut self, todos: &[Todo<'_>]) -> bool {
+    fn evaluate(&mut self, todos: &[Todo<'_>], now: Timestamp) -> Result<bool, Stuck> {
         let loaded = Arc::clone(&self.loaded);
         let mut any = false;
         for todo in todos {
-            let fact = match todo.task {
-                Task::Call { .. } => continue,
-                Task::Evaluate => evaluate::evaluate(&loaded, todo, &mut self.scope, &self.run, &self.executor.secrets),
-                Task::GiveUp { attempt } => evaluate::interrupted(todo, attempt),
-            };
+            if matches!(todo.task, Task::Call { .. }) {
+                continue;
+            }
+            let fact = evaluate::evaluate(&loaded, todo, &mut self.scope, &self.run, now, &self.executor.secrets);
             if let (Some(id), Fact::StepEvaluated { output, .. }) = (&todo.step.id, &fact) {
                 self.scope.set_step(id, output);
             }
             let sets = matches!(fact, Fact::VarsSet { .. });
-            // A pure fact has no time of its own, so that doing it again gives the same.
-            self.record(self.run.at, fact);
+            self.record(if todo.task.is_timed() { now } else { todo.moment }, fact)?;
             if sets {
                 self.scope.set_vars(&self.run.vars);
             }
             any = true;
         }
-        any
+        Ok(any)
     }
 
     /// Takes the answer of a call in.
-    fn take(&mut self, ended: CallEnd<'_>) {
+    fn take(&mut self, ended: CallEnd<'_>) -> Result<(), Stuck> {
         let now = self.executor.clock.now();
-        let CallEnd { step, retry, attempt, result } = ended;
-        let address = step.address.clone();
+        let CallEnd { step, address, retry, attempt, result } = ended;
         let fact = match result {
             Ok(mut output) => {
                 self.executor.secrets.mask_value(&mut output);
@@ -215,26 +226,26 @@ impl Driver<'_> {
                 }
             }
         };
-        self.record(now, fact);
+        self.record(now, fact)
     }
 
-    async fn finish(mut self, outcome: Outcome, now: Timestamp, stop: &Stop) -> Result<End, CommitError> {
+    async fn finish(mut self, outcome: Outcome, now: Timestamp, stop: &Stop) -> Result<End, Stuck> {
         if let Outcome::Failed { step, error } = &outcome {
             let step = step.as_ref().map(tracing::field::display);
             tracing::warn!(run.id = %self.run.id, workflow.name = %self.loaded.workflow.name, step.id = step, error = %error, "run failed");
         }
         let status = Status::from(&outcome);
-        self.record(now, Fact::RunFinished { outcome });
+        self.record(now, Fact::RunFinished { outcome })?;
         self.flush(status, None, stop).await?;
         Ok(End::Finished)
     }
 
-    fn record(&mut self, at: Timestamp, fact: Fact) {
-        let entry = Entry { at: at.max(self.run.at), fact };
-        match self.run.apply(entry.clone()) {
-            Ok(()) => self.buffer.push(entry),
-            Err(error) => tracing::error!(run.id = %self.run.id, error = %error, "a fact was dropped; please report this"),
-        }
+    /// Takes a fact in. One that cannot follow ends the driving: to go on would be to do the same step for ever.
+    fn record(&mut self, at: Timestamp, fact: Fact) -> Result<(), Stuck> {
+        let entry = Entry { at, fact };
+        self.run.apply(entry.clone())?;
+        self.buffer.push(entry);
+        Ok(())
     }
 
     /// Makes the facts so far durable. While the disk is full or failing it tries again, until told to stop.

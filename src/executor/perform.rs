@@ -21,6 +21,7 @@ use crate::workflow::evaluate;
 /// A call that is ready to be made.
 pub(super) struct Prepared<'w> {
     step: &'w Step,
+    address: Address,
     retry: &'w Retry,
     /// Which try, from 1.
     pub(super) attempt: u32,
@@ -33,6 +34,7 @@ pub(super) struct Prepared<'w> {
 /// How a call ended.
 pub(super) struct CallEnd<'w> {
     pub(super) step: &'w Step,
+    pub(super) address: Address,
     pub(super) retry: &'w Retry,
     pub(super) attempt: u32,
     pub(super) result: Result<Value, Failure>,
@@ -43,7 +45,7 @@ impl<'w> Prepared<'w> {
     pub(super) fn make(self) -> BoxFuture<'w, CallEnd<'w>> {
         Box::pin(async move {
             let result = self.connector.call(self.request).await;
-            CallEnd { step: self.step, retry: self.retry, attempt: self.attempt, result }
+            CallEnd { step: self.step, address: self.address, retry: self.retry, attempt: self.attempt, result }
         })
     }
 }
@@ -56,15 +58,21 @@ pub(super) fn prepare<'w>(
     scope: &mut Scope,
     run: &Run,
 ) -> Option<Result<Prepared<'w>, (u32, Failure)>> {
-    let (StepKind::Call(call), Task::Call { attempt }) = (&todo.step.kind, todo.task) else { return None };
+    let (StepKind::Call(call), &Task::Call { attempt }) = (&todo.step.kind, &todo.task) else { return None };
     evaluate::set_context(todo, scope, run);
     scope.set_secrets(Some(&executor.secret_values));
     let request = render(executor, loaded, call, &todo.address, scope, run.id);
     scope.set_secrets(None);
     Some(match request {
-        Ok((connector, request)) => {
-            Ok(Prepared { step: todo.step, retry: &call.retry, attempt, once: call.at_most_once, connector, request })
-        }
+        Ok((connector, request)) => Ok(Prepared {
+            step: todo.step,
+            address: todo.address.clone(),
+            retry: &call.retry,
+            attempt,
+            once: call.at_most_once,
+            connector,
+            request,
+        }),
         Err(mut error) => {
             executor.secrets.mask_text(&mut error.message);
             Err((attempt.saturating_sub(1), error))

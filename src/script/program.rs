@@ -19,6 +19,8 @@ use crate::domain::{Map, Value};
 pub struct ProgramBuilder {
     engine: Engine,
     codes: Vec<Compiled>,
+    /// Names that the loops around the code give to their items.
+    bound: Vec<String>,
 }
 
 /// Compiled code. Shared by all runs; cheap to clone.
@@ -51,7 +53,17 @@ pub(super) struct Piece {
 
 impl ProgramBuilder {
     pub(super) fn new(engine: Engine) -> Self {
-        Self { engine, codes: Vec::new() }
+        Self { engine, codes: Vec::new(), bound: Vec::new() }
+    }
+
+    /// Code compiled from now on may name a loop's item so, until [`Self::unbind`].
+    pub fn bind(&mut self, name: &str) {
+        self.bound.push(name.to_owned());
+    }
+
+    /// Ends the latest [`Self::bind`].
+    pub fn unbind(&mut self) {
+        self.bound.pop();
     }
 
     /// One expression, as in `if`, `key` and the values of `set`.
@@ -96,10 +108,11 @@ impl ProgramBuilder {
         if bounded.limits.source_bytes < text.len() {
             return Err(origin.error(format!("{}: {}", origin.field, too_long(text.len(), &bounded.limits))));
         }
+        let names = scope::names(&self.bound);
         let compiled = if one_expression {
-            bounded.rhai.compile_expression_with_scope(scope::names(), text)
+            bounded.rhai.compile_expression_with_scope(&names, text)
         } else {
-            bounded.rhai.compile_with_scope(scope::names(), text)
+            bounded.rhai.compile_with_scope(&names, text)
         };
         match compiled {
             Ok(ast) => Ok(Piece { ast, origin }),

@@ -1,5 +1,6 @@
 //! What an expression can see.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use rhai::Dynamic;
@@ -11,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Map, Value};
 
 /// The variables there are.
-pub(super) const VARIABLES: [&str; 6] = ["event", "steps", "vars", "run", "error", "secrets"];
+pub(super) const VARIABLES: [&str; 8] = ["event", "steps", "vars", "run", "error", "secrets", "item", "index"];
 
 /// What `run` shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,18 +29,20 @@ pub struct RunInfo<'a> {
     pub attempt: u32,
 }
 
-/// The variables of one run: `event`, `steps`, `vars`, `run`, `error`, `secrets`. Code reads them and cannot write them.
+/// The variables of one run: `event`, `steps`, `vars`, `run`, `error`, `secrets`, `item`, `index`. Code reads them and cannot write them.
 #[derive(Debug, Default)]
 pub struct Scope {
     pub(super) rhai: rhai::Scope<'static>,
     pub(super) moment: Moment,
+    /// Names of loops' items, which last for one evaluation.
+    bound: Vec<String>,
 }
 
 impl Scope {
     /// The variables of a run that this event starts. The event is read once; runs copy what was read.
     #[must_use]
     pub fn new(event: &Event) -> Self {
-        let mut scope = Self { rhai: rhai::Scope::new(), moment: Moment { now: event.head.received, seed: 0 } };
+        let mut scope = Self { rhai: rhai::Scope::new(), moment: Moment { now: event.head.received, seed: 0 }, bound: Vec::new() };
         for name in VARIABLES {
             scope.put(name, Dynamic::UNIT);
         }
@@ -70,6 +73,25 @@ impl Scope {
         self.put("steps", steps.into());
     }
 
+    /// Takes `steps.<id>` away: the step has not run in the iteration that code now sees.
+    pub fn clear_step(&mut self, id: &str) {
+        let mut steps = self.rhai.remove::<rhai::Map>("steps").unwrap_or_default();
+        steps.remove(id);
+        self.put("steps", steps.into());
+    }
+
+    /// Sets `item` and `index`, which are `()` outside loops.
+    pub fn set_item(&mut self, item: Option<&Value>, index: Option<u32>) {
+        self.put("item", item.map_or(Dynamic::UNIT, json::to_dynamic));
+        self.put("index", index.map_or(Dynamic::UNIT, |index| i64::from(index).into()));
+    }
+
+    /// Sets a loop's own name for its item (`as`), for the next evaluation.
+    pub fn bind(&mut self, name: &str, item: &Value) {
+        self.bound.push(name.to_owned());
+        self.rhai.push_constant_dynamic(name, json::to_dynamic(item));
+    }
+
     /// Sets `vars`.
     pub fn set_vars(&mut self, vars: &Map) {
         self.put("vars", json::map_to_dynamic(vars).into());
@@ -98,6 +120,9 @@ impl Scope {
     /// Forgets variables that code made, and takes back those that a closure captured: captured
     /// ones are behind a lock, which the next evaluation should not pay for.
     pub(super) fn tidy(&mut self) {
+        for name in self.bound.drain(..) {
+            drop(self.rhai.remove::<Dynamic>(&name));
+        }
         if VARIABLES.len() < self.rhai.len() {
             self.rhai.rewind(VARIABLES.len());
         }
@@ -115,7 +140,7 @@ impl Scope {
 }
 
 /// The names alone, for compiling. They are not constants there: nothing of them may be folded into the code.
-pub(super) fn names() -> &'static rhai::Scope<'static> {
+pub(super) fn names(bound: &[String]) -> Cow<'static, rhai::Scope<'static>> {
     static NAMES: LazyLock<rhai::Scope<'static>> = LazyLock::new(|| {
         let mut scope = rhai::Scope::new();
         for name in VARIABLES {
@@ -123,5 +148,12 @@ pub(super) fn names() -> &'static rhai::Scope<'static> {
         }
         scope
     });
-    &NAMES
+    if bound.is_empty() {
+        return Cow::Borrowed(&NAMES);
+    }
+    let mut names = NAMES.clone();
+    for name in bound {
+        names.push_dynamic(name.clone(), Dynamic::UNIT);
+    }
+    Cow::Owned(names)
 }

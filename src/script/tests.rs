@@ -255,7 +255,7 @@ fn unknown_names_are_compile_errors() {
     for (text, expected) in [
         (
             "evnt.body",
-            "if: there is no variable `evnt` here; there are event, steps, vars, run, error, secrets, and a function in scripts/ sees only its arguments",
+            "if: there is no variable `evnt` here; there are event, steps, vars, run, error, secrets, item, index, and a function in scripts/ sees only its arguments",
         ),
         ("leed::score(1)", "if: there is no script `leed`; expected a file scripts/leed.rhai that compiles"),
     ] {

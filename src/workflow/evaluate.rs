@@ -7,57 +7,65 @@ use super::catalog::Loaded;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Branch, Fact};
-use crate::domain::next::{SeenError, Todo};
-use crate::domain::run::{Run, StepState};
+use crate::domain::next::{Iteration, SeenError, Task, Todo};
+use crate::domain::run::{Run, Stamped, StepState};
 use crate::domain::secret::Secrets;
-use crate::domain::workflow::StepKind;
-use crate::script::{RunInfo, Scope};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{Code, StepKind, Wait, for_each_step};
+use crate::domain::{Map, Value};
+use crate::script::{Program, RunInfo, Scope};
 
-/// The fact that evaluating a step gives.
-pub fn evaluate(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run, secrets: &Secrets) -> Fact {
+/// The most items of one `foreach`.
+pub const ITEMS_LIMIT: usize = 10_000;
+
+/// The fact that doing a step gives, unless it is a call. `now` is the time of facts that have one of their own.
+pub fn evaluate(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run, now: Timestamp, secrets: &Secrets) -> Fact {
     set_context(todo, scope, run);
     let step = todo.address.clone();
-    match facts_of(loaded, todo, scope, run) {
-        Ok(fact) => fact,
-        Err(mut error) => {
-            secrets.mask_text(&mut error.message);
-            Fact::StepFailed { step, attempts: 0, error }
+    let fact = match &todo.task {
+        Task::Evaluate => facts_of(loaded, todo, scope, run),
+        Task::EndRound { round, output } => end_round(loaded, todo, scope, *round, output, now),
+        Task::GiveUp { attempt } => return interrupted(todo, *attempt),
+        Task::Conclude { output } => {
+            leave_loop(todo, scope);
+            return Fact::StepEvaluated { step, output: Arc::clone(output) };
         }
-    }
+        Task::EndIteration { index, output } => return Fact::IterationEnded { step, index: *index, output: Arc::clone(output) },
+        Task::Wake => return Fact::StepEvaluated { step, output: Arc::default() },
+        Task::Call { .. } => Err(Failure::new(FailureKind::Internal, "a call was evaluated: please report this")),
+    };
+    fact.unwrap_or_else(|mut error| {
+        secrets.mask_text(&mut error.message);
+        Fact::StepFailed { step, attempts: 0, error }
+    })
 }
 
 fn facts_of(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run) -> Result<Fact, Failure> {
     let program = &loaded.program;
     let step = todo.address.clone();
-    let is_call = matches!(todo.step.kind, StepKind::Call(_));
     if let Some(condition) = todo.step.condition
-        && !matches!(run.steps.get(&step), Some(StepState::Took(_)))
+        && !matches!(run.steps.get(&step), Some(Stamped { state: StepState::Took(_), .. }))
+        && !program.truth(condition, scope)?
     {
-        match program.truth(condition, scope)? {
-            false => return Ok(Fact::StepSkipped { step }),
-            true if is_call => return Ok(Fact::BranchTaken { step, branch: Branch::Then }),
-            true => {}
-        }
+        return Ok(Fact::StepSkipped { step });
     }
     Ok(match &todo.step.kind {
-        StepKind::Call(_) => Fact::BranchTaken { step, branch: Branch::Then },
+        // Their own work is done by others; all there was to evaluate is the condition.
+        StepKind::Call(_) | StepKind::Repeat { .. } | StepKind::Parallel { .. } => Fact::BranchTaken { step, branch: Branch::THEN },
         StepKind::Script(code) => Fact::StepEvaluated { step, output: Arc::new(program.value(*code, scope)?) },
-        StepKind::Set(values) => {
-            let mut vars = run.vars.clone();
-            let mut written = crate::domain::Map::new();
-            for (name, code) in values {
-                let value = program.value(*code, scope)?;
-                // A later name of the same step sees an earlier one.
-                vars.insert(name.to_string(), value.clone());
-                scope.set_vars(&vars);
-                written.insert(name.to_string(), value);
-            }
-            Fact::VarsSet { step, vars: written }
-        }
+        StepKind::Set(values) => Fact::VarsSet { step, vars: set(program, values, scope, run)? },
         StepKind::If { condition, .. } => {
-            let branch = if program.truth(*condition, scope)? { Branch::Then } else { Branch::Else };
+            let branch = if program.truth(*condition, scope)? { Branch::THEN } else { Branch::ELSE };
             Fact::BranchTaken { step, branch }
         }
+        StepKind::Switch { on, cases, .. } => {
+            let value = as_text(program.value(*on, scope)?);
+            let case = cases.iter().find(|case| *case.value == *value);
+            Fact::BranchTaken { step, branch: case.map_or(Branch::DEFAULT, |case| case.branch.clone()) }
+        }
+        StepKind::Foreach { items, .. } => Fact::LoopBegan { step, items: Arc::new(list(program.value(*items, scope)?)?) },
+        StepKind::Wait(Wait::For(span)) => Fact::WaitBegan { step, until: todo.moment.after(*span) },
+        StepKind::Wait(Wait::Until(time)) => Fact::WaitBegan { step, until: time_of(&program.value(*time, scope)?)? },
         StepKind::Fail(text) => {
             let message = program.text(*text, scope)?;
             Fact::StepFailed { step, attempts: 0, error: Failure::new(FailureKind::Failed, message) }
@@ -69,18 +77,121 @@ fn facts_of(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run) -> R
     })
 }
 
+/// A later name of the same step sees an earlier one.
+fn set(program: &Program, values: &[(Arc<str>, Code)], scope: &mut Scope, run: &Run) -> Result<Map, Failure> {
+    let mut vars = run.vars.clone();
+    let mut written = Map::new();
+    for (name, code) in values {
+        let value = program.value(*code, scope)?;
+        vars.insert(name.to_string(), value.clone());
+        scope.set_vars(&vars);
+        written.insert(name.to_string(), value);
+    }
+    Ok(written)
+}
+
+/// What an iteration's steps left is seen inside the loop alone.
+fn leave_loop(todo: &Todo<'_>, scope: &mut Scope) {
+    if matches!(todo.step.kind, StepKind::Foreach { .. } | StepKind::Repeat { .. }) {
+        let blocks: Vec<_> = todo.step.kind.blocks().collect();
+        for_each_step(&blocks, &mut |inside| inside.id.iter().for_each(|id| scope.clear_step(id)));
+    }
+}
+
+fn as_text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => other.to_string(),
+    }
+}
+
+fn list(value: Value) -> Result<Value, Failure> {
+    let kind = match &value {
+        Value::Array(items) if items.len() <= ITEMS_LIMIT => return Ok(value),
+        Value::Array(items) => {
+            let message =
+                format!("`foreach` has {} items, more than the limit of {ITEMS_LIMIT}: split the list over several runs", items.len());
+            return Err(Failure::new(FailureKind::BadInput, message));
+        }
+        Value::Object(_) => "a map: use `event.body.entries()` or `.values()`, which give lists",
+        Value::Null => "missing: write `?? []` if it may be",
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => "a single value",
+    };
+    Err(Failure::new(FailureKind::BadInput, format!("`foreach` needs a list, and this is {kind}")))
+}
+
+fn time_of(value: &Value) -> Result<Timestamp, Failure> {
+    let time = value.as_i64().map(Timestamp).or_else(|| value.as_str()?.parse().ok());
+    time.ok_or_else(|| {
+        let message = format!("`wait: until` needs a time, RFC 3339 text or Unix milliseconds, and this is {value}");
+        Failure::new(FailureKind::BadInput, message)
+    })
+}
+
+fn end_round(
+    loaded: &Loaded,
+    todo: &Todo<'_>,
+    scope: &mut Scope,
+    round: u32,
+    output: &Arc<Value>,
+    now: Timestamp,
+) -> Result<Fact, Failure> {
+    let step = todo.address.clone();
+    let StepKind::Repeat { until, every, at_most, .. } = &todo.step.kind else {
+        return Err(Failure::new(FailureKind::Internal, "a round of a step that is no `repeat`: please report this"));
+    };
+    if loaded.program.truth(*until, scope)? {
+        leave_loop(todo, scope);
+        return Ok(Fact::StepEvaluated { step, output: Arc::clone(output) });
+    }
+    let rounds = round.saturating_add(1);
+    if *at_most <= rounds {
+        return Err(Failure::new(
+            FailureKind::Failed,
+            format!("`until` was not true after {rounds} rounds, the most that `at_most` allows"),
+        ));
+    }
+    Ok(Fact::RoundEnded { step, round, due: now.after(*every) })
+}
+
 /// The fact about a call that may happen once and was interrupted.
-pub fn interrupted(todo: &Todo<'_>, attempt: u32) -> Fact {
+fn interrupted(todo: &Todo<'_>, attempt: u32) -> Fact {
     let message = "this call may be made at most once (`at_most_once: true`) and was interrupted: \
                    look whether it took effect at the other side, then replay the run or leave it";
     let error = Failure::new(FailureKind::Interrupted, message);
     Fact::StepFailed { step: todo.address.clone(), attempts: attempt, error }
 }
 
-/// Sets what a step's expressions see: the moment, chance, and the failure that a handler is there for.
+/// Sets what a step's expressions see: the moment, chance, its iterations, and the failure that a handler is there for.
 pub fn set_context(todo: &Todo<'_>, scope: &mut Scope, run: &Run) {
-    scope.set_moment(run.at, seed(run.id, &todo.address));
+    scope.set_moment(todo.moment, seed(run.id, &todo.address));
     set_error(todo, scope);
+    set_loops(&todo.loops, scope, run);
+}
+
+/// Inside a loop, `steps.ID` of a step of the loop is the one of the same iteration.
+fn set_loops(loops: &[Iteration<'_>], scope: &mut Scope, run: &Run) {
+    let mut inner = (None, None);
+    for Iteration { step, address, index, items } in loops {
+        let item = items.as_ref().and_then(|items| items.get(usize::try_from(*index).ok()?));
+        inner = (item, Some(*index));
+        if let (StepKind::Foreach { name: Some(name), .. }, Some(item)) = (&step.kind, item) {
+            scope.bind(name, item);
+        }
+        let prefix = step.address.as_str();
+        for block in step.kind.blocks() {
+            for_each_step(&[block], &mut |inside| {
+                let Some(id) = &inside.id else { return };
+                let below = inside.address.as_str().get(prefix.len()..).unwrap_or_default();
+                let here = Address::new(format!("{address}[{index}]{below}"));
+                match run.steps.get(&here).map(|stamped| &stamped.state) {
+                    Some(StepState::Done { output }) => scope.set_step(id, output),
+                    _ => scope.clear_step(id),
+                }
+            });
+        }
+    }
+    scope.set_item(inner.0, inner.1);
 }
 
 fn set_error(todo: &Todo<'_>, scope: &mut Scope) {
@@ -116,7 +227,7 @@ pub fn scope_of(loaded: &Loaded, run: &Run, event: &crate::domain::event::Event)
     if !run.steps.is_empty() {
         let ids = workflow.ids();
         for (address, state) in &run.steps {
-            if let (StepState::Done { output }, Some(id)) = (state, ids.get(address)) {
+            if let (StepState::Done { output }, Some(id)) = (&state.state, ids.get(address)) {
                 scope.set_step(id, output);
             }
         }

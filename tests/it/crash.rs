@@ -28,6 +28,14 @@ fn events() -> BTreeMap<&'static str, Send> {
     BTreeMap::from([
         ("capture-lead", Send::Post { path: "leads", github: false, body: lead }),
         ("issue-triage", Send::Post { path: "github", github: true, body: issue }),
+        (
+            "fulfil-order",
+            Send::Post {
+                path: "orders",
+                github: false,
+                body: json!({"id": "o-1", "shipping": "express", "email": "ada@example.com", "items": [{"sku": "a"}, {"sku": "b"}, {"sku": "c"}]}),
+            },
+        ),
         ("inbox", Send::Post { path: "inbox/crm/contacts", github: false, body: json!({}) }),
         ("daily-digest", Send::ByHand(json!({}))),
     ])
@@ -76,6 +84,12 @@ fn story(entries: &[Entry]) -> Story {
             Fact::CallSucceeded { step, output, .. } | Fact::StepEvaluated { step, output } | Fact::RunStopped { step, output } => {
                 drop(steps.insert(step.clone(), output.to_string()));
             }
+            Fact::LoopBegan { step, items } => drop(steps.insert(step.clone(), items.to_string())),
+            Fact::IterationEnded { step, index, output } => {
+                drop(steps.insert(Address::new(format!("{step}[{index}]")), output.to_string()))
+            }
+            Fact::RoundEnded { step, round, .. } => drop(steps.insert(Address::new(format!("{step}[{round}]")), "ended".to_owned())),
+            Fact::WaitBegan { step, until } => drop(steps.insert(step.clone(), until.to_string())),
             Fact::StepSkipped { step } => drop(steps.insert(step.clone(), "skipped".to_owned())),
             Fact::BranchTaken { step, branch } => drop(steps.insert(step.clone(), format!("{branch:?}"))),
             Fact::VarsSet { step, vars } => drop(steps.insert(step.clone(), Value::Object(vars.clone()).to_string())),
@@ -90,16 +104,18 @@ fn story(entries: &[Entry]) -> Story {
 
 /// Answers every call well, after a first 503 where `flaky`. At every call it looks whether what
 /// was answered before is durable by now: nothing touches the world before that.
-fn recorder(flaky: bool, memory: &Memory) -> Arc<Recorder> {
+fn recorder(flaky: bool, memory: &Memory, workflow: &'static str) -> Arc<Recorder> {
     let (memory, answered) = (memory.clone(), Arc::new(Mutex::new(BTreeSet::<String>::new())));
     Recorder::with(Box::new(move |request, nth| {
         let (request, memory, answered) = (request.clone(), memory.clone(), Arc::clone(&answered));
         Box::pin(async move {
-            let durable = done_calls(&stories(&memory).await);
+            let durable = done_calls(&stories(&memory, workflow).await);
             let mut answered = answered.lock().unwrap();
-            let run = request.idempotency_key.split('/').next().unwrap();
-            let lost: Vec<_> =
-                answered.iter().filter(|key| key.starts_with(run) && **key != request.idempotency_key && !durable.contains(*key)).collect();
+            let place = |key: &str| key.split(['/', '[']).take(2).map(str::to_owned).collect::<Vec<_>>();
+            let (run, here) = (request.idempotency_key.split('/').next().unwrap(), place(&request.idempotency_key));
+            // Calls of one loop or one `parallel` go side by side.
+            let before = answered.iter().filter(|key| key.starts_with(run) && place(key) != here);
+            let lost: Vec<_> = before.filter(|key| !durable.contains(*key)).collect();
             if !lost.is_empty() {
                 return Err(Failure::new(
                     FailureKind::Internal,
@@ -110,7 +126,10 @@ fn recorder(flaky: bool, memory: &Memory) -> Arc<Recorder> {
                 return Err(Failure::new(FailureKind::Status, "503 at first").with_status(503));
             }
             answered.insert(request.idempotency_key.clone());
-            Ok(ok(&request))
+            let mut answer = ok(&request);
+            // A parcel is on its way when it is looked at for the second time.
+            answer["body"]["status"] = json!(if request.idempotency_key.contains("shipped[0]") { "packing" } else { "shipped" });
+            Ok(answer)
         })
     }))
 }
@@ -145,10 +164,12 @@ async fn all_ended(app: &TestApp, or: impl Fn() -> bool) {
 }
 
 /// What the store says about all runs, read beside any server.
-async fn stories(memory: &Memory) -> Vec<(RunId, Vec<Entry>)> {
+async fn stories(memory: &Memory, workflow: &str) -> Vec<(RunId, Vec<Entry>)> {
     let store = embedded::over(Arc::new(memory.clone()), None).unwrap();
     let mut stories = Vec::new();
-    for head in store.runs(RunFilter::default(), 100).await.unwrap().items {
+    // The clock may pass the due time of a schedule: its runs are another story.
+    let filter = RunFilter { workflow: Some(workflow.to_owned()), ..RunFilter::default() };
+    for head in store.runs(filter, 100).await.unwrap().items {
         stories.push((head.id, store.facts(head.id).await.unwrap()));
     }
     stories
@@ -163,16 +184,16 @@ fn done_calls(stories: &[(RunId, Vec<Entry>)]) -> BTreeSet<String> {
 }
 
 /// One workflow, undisturbed: its story, and how many writes it took.
-fn undisturbed(project: &Project, workflow: &str, send: &Send, flaky: bool) -> (Story, u64, BTreeSet<String>) {
+fn undisturbed(project: &Project, workflow: &'static str, send: &Send, flaky: bool) -> (Story, u64, BTreeSet<String>) {
     let memory = Memory::default();
     let faulty = Arc::new(Faulty::new(memory.clone()));
-    let recorder = recorder(flaky, &memory);
+    let recorder = recorder(flaky, &memory, workflow);
     life(async {
         let app =
             TestApp::resume(project, Life { kv: Arc::clone(&faulty) as Arc<dyn Kv>, ..Life::new(Arc::clone(&recorder)) }).await.unwrap();
         assert!(send.to(&app, workflow).await);
         all_ended(&app, || false).await;
-        let stories = stories(&memory).await;
+        let stories = stories(&memory, workflow).await;
         assert_eq!(stories.len(), 1, "{workflow} starts one run");
         let steps = recorder.calls().iter().map(step_of).collect();
         (story(&stories[0].1), faulty.writes(), steps)
@@ -185,10 +206,18 @@ fn step_of(request: &Request) -> String {
 }
 
 /// One workflow with a crash at one write. Gives the steps that were called twice.
-fn disturbed(project: &Project, workflow: &str, send: &Send, flaky: bool, nth: u64, death: Death, expected: &Story) -> BTreeSet<String> {
+fn disturbed(
+    project: &Project,
+    workflow: &'static str,
+    send: &Send,
+    flaky: bool,
+    nth: u64,
+    death: Death,
+    expected: &Story,
+) -> BTreeSet<String> {
     let at = format!("{workflow}, flaky {flaky}, write {nth}, {death:?}");
     let memory = Memory::default();
-    let recorder = recorder(flaky, &memory);
+    let recorder = recorder(flaky, &memory, workflow);
     let base = Life::new(Arc::clone(&recorder));
     let faulty = Arc::new(Faulty::dying(memory.clone(), nth, death));
     let acknowledged = life(async {
@@ -198,7 +227,7 @@ fn disturbed(project: &Project, workflow: &str, send: &Send, flaky: bool, nth: u
         all_ended(&app, || faulty.is_dead()).await;
         acknowledged
     });
-    let (done, before) = (life(async { done_calls(&stories(&memory).await) }), recorder.calls().len());
+    let (done, before) = (life(async { done_calls(&stories(&memory, workflow).await) }), recorder.calls().len());
     life(async {
         let second = Life { kv: Arc::new(memory.clone()), ..base.clone() };
         let app = TestApp::resume(project, second).await.unwrap();
@@ -208,7 +237,7 @@ fn disturbed(project: &Project, workflow: &str, send: &Send, flaky: bool, nth: u
         }
         all_ended(&app, || false).await;
     });
-    let stories = life(stories(&memory));
+    let stories = life(stories(&memory, workflow));
     let deduplicated = !matches!(workflow, "inbox" | "daily-digest");
     assert!(stories.len() == 1 || (!deduplicated && !acknowledged), "{at}: {} runs", stories.len());
     for (_, entries) in &stories {
@@ -229,9 +258,9 @@ fn disturbed(project: &Project, workflow: &str, send: &Send, flaky: bool, nth: u
 }
 
 fn check(flaky: bool) {
-    let project = Project::shipped();
+    let all = Project::shipped();
     let events = events();
-    let shipped: BTreeSet<String> = std::fs::read_dir(project.dir().join("workflows"))
+    let shipped: BTreeSet<String> = std::fs::read_dir(all.dir().join("workflows"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_str().unwrap().to_owned())
         .filter(|name| !name.ends_with(".test.yaml"))
@@ -239,6 +268,7 @@ fn check(flaky: bool) {
         .collect();
     assert_eq!(shipped, events.keys().map(|name| (*name).to_owned()).collect(), "every shipped workflow is in the list, and no other");
     for (workflow, send) in &events {
+        let project = Project::shipped_only(workflow);
         let (expected, writes, steps) = undisturbed(&project, workflow, send, flaky);
         assert!(expected.0.starts_with("succeeded"), "{workflow}: {expected:?}");
         let mut twice = BTreeSet::new();
@@ -247,7 +277,10 @@ fn check(flaky: bool) {
                 twice.extend(disturbed(&project, workflow, send, flaky, nth, death, &expected));
             }
         }
-        assert_eq!(twice, steps, "{workflow}: every call was made twice at some crash");
+        // Which of two calls side by side a crash meets is not decided here.
+        let alone = |step: &&String| !step.starts_with("reserve[") && !step.starts_with("tell/");
+        let missed: Vec<_> = steps.iter().filter(alone).filter(|step| !twice.contains(*step)).collect();
+        assert!(missed.is_empty(), "{workflow}: every call was made twice at some crash, but not {missed:?}");
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod crash;
+mod flows;
 mod hooks;
 mod reload;
 mod runs;

@@ -145,6 +145,14 @@ fn steps(entries: &[Entry]) -> Vec<Value> {
             Fact::StepFailed { attempts, error, .. } => {
                 json!({"step": step, "status": "failed", "attempts": attempts, "error": error, "at": at})
             }
+            Fact::LoopBegan { items, .. } => {
+                json!({"step": step, "status": "looping", "items": items.as_array().map_or(0, Vec::len), "at": at})
+            }
+            Fact::RoundEnded { round, due, .. } => {
+                json!({"step": step, "status": "waiting", "rounds": round + 1, "due": due.to_string(), "at": at})
+            }
+            Fact::WaitBegan { until, .. } => json!({"step": step, "status": "waiting", "due": until.to_string(), "at": at}),
+            Fact::IterationEnded { .. } => continue,
             Fact::ConditionFailed { .. } | Fact::RunTimedOut { .. } | Fact::CancelRequested | Fact::RunFinished { .. } => continue,
         };
         shown.insert(step, line);

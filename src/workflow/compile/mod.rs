@@ -1,5 +1,6 @@
 //! File → domain: names and addresses given, code compiled, everything checked that needs more than one field.
 
+mod blocks;
 mod code;
 pub mod path;
 mod schedule;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{Compiler, NAME_BYTES};
 use crate::domain::journal::Address;
 use crate::domain::retry::Retry;
-use crate::domain::workflow::{Call, Code, OnError, Step, StepKind};
-use crate::workflow::file::{At, CallFile, CodeText, KindFile, OnErrorFile, STEPS, StepFile};
+use crate::domain::workflow::{Call, Code, OnError, Step, StepKind, Wait};
+use crate::workflow::file::{At, CallFile, CodeText, KindFile, OnErrorFile, STEPS, StepFile, WaitFile};
 use crate::workflow::problem::{Problem, codes};
 
 /// How long one attempt of a call may take when `timeout` is not given.
@@ -47,11 +47,10 @@ impl Compiler<'_, '_> {
         Some(Step { address: Address::new(address), id, name: step.name.clone(), condition: condition.flatten(), on_error, kind: kind? })
     }
 
-    fn check_id(&mut self, id: &At<Arc<str>>) {
-        let mut chars = id.value.chars();
-        let begins = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        let identifier = begins && chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !identifier || NAME_BYTES < id.value.len() || RESERVED.contains(&&*id.value) {
+    pub(super) fn check_id(&mut self, id: &At<Arc<str>>) {
+        let begins = id.value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        let identifier = is_identifier(&id.value);
+        if !identifier || RESERVED.contains(&&*id.value) {
             let message = format!("`{}` cannot be an id: `steps.ID` must be readable in expressions", id.value);
             let mended: String = id.value.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
             let help =
@@ -76,6 +75,24 @@ impl Compiler<'_, '_> {
                 let then = self.block(then, &format!("{address}/then"));
                 let otherwise = self.block(otherwise, &format!("{address}/else"));
                 Some(StepKind::If { condition: condition?, then, otherwise })
+            }
+            KindFile::Switch { on, cases, default } => self.switch(on, cases, default, address),
+            KindFile::Foreach { items, name, parallel, steps } => self.foreach(items, name.as_ref(), *parallel, steps, address),
+            KindFile::Repeat { until, every, at_most, steps } => {
+                let steps = self.block(steps, address);
+                let until = self.expression(until, &field(address, "repeat.until"));
+                Some(StepKind::Repeat { until: until?, every: *every, at_most: *at_most, steps })
+            }
+            KindFile::Parallel { branches, any } => {
+                let branch = |compiler: &mut Self, (name, steps): &(At<Arc<str>>, Vec<StepFile>)| {
+                    compiler.check_segment(name);
+                    (Arc::clone(&name.value), compiler.block(steps, &format!("{address}/{}", name.value)))
+                };
+                Some(StepKind::Parallel { branches: branches.iter().map(|named| branch(self, named)).collect(), any: *any })
+            }
+            KindFile::Wait(WaitFile::For(span)) => Some(StepKind::Wait(Wait::For(*span))),
+            KindFile::Wait(WaitFile::Until(code)) => {
+                self.expression(code, &field(address, "wait.until")).map(|code| StepKind::Wait(Wait::Until(code)))
             }
             KindFile::Fail(code) => self.text(code, &field(address, "fail")).map(StepKind::Fail),
             KindFile::Stop(None) => Some(StepKind::Stop(None)),
@@ -140,6 +157,13 @@ impl Compiler<'_, '_> {
     }
 }
 
-fn field(address: &str, key: &str) -> String {
+pub(super) fn field(address: &str, key: &str) -> String {
     format!("step {address}: {key}")
+}
+
+/// Whether a word can stand as a name in an expression.
+pub(super) fn is_identifier(word: &str) -> bool {
+    word.len() <= NAME_BYTES
+        && word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

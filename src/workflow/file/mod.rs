@@ -1,5 +1,6 @@
 //! A workflow as on disk: every field typed, nothing yet compiled. Reading collects all problems.
 
+mod blocks;
 mod fields;
 mod hmac;
 pub(crate) mod read;
@@ -176,10 +177,59 @@ pub enum KindFile {
         /// `else`.
         otherwise: Vec<StepFile>,
     },
+    /// `switch / cases / default`.
+    Switch {
+        /// `switch`.
+        on: CodeText,
+        /// `cases`, by value.
+        cases: Vec<(At<Arc<str>>, Vec<StepFile>)>,
+        /// `default`.
+        default: Vec<StepFile>,
+    },
+    /// `foreach`.
+    Foreach {
+        /// `foreach`.
+        items: CodeText,
+        /// `as`.
+        name: Option<At<Arc<str>>>,
+        /// `parallel`.
+        parallel: u32,
+        /// `steps`.
+        steps: Vec<StepFile>,
+    },
+    /// `repeat`.
+    Repeat {
+        /// `until`.
+        until: CodeText,
+        /// `every`.
+        every: Duration,
+        /// `at_most`.
+        at_most: u32,
+        /// `steps`.
+        steps: Vec<StepFile>,
+    },
+    /// `parallel`.
+    Parallel {
+        /// By name.
+        branches: Vec<(At<Arc<str>>, Vec<StepFile>)>,
+        /// `any`.
+        any: bool,
+    },
+    /// `wait`.
+    Wait(WaitFile),
     /// `fail`.
     Fail(CodeText),
     /// `stop`.
     Stop(Option<CodeText>),
+}
+
+/// What `wait` says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WaitFile {
+    /// `wait: 2h`.
+    For(Duration),
+    /// `wait: {until: …}`.
+    Until(CodeText),
 }
 
 /// A `call` step.

@@ -1,15 +1,17 @@
 //! Steps: one key says the kind, the others belong to every step or to that kind.
 
 use super::read::{boolean, choice, code, list, some_duration, text};
-use super::{At, CallFile, CodeText, Fields, KindFile, OnErrorFile, Report, STEP_DEPTH, StepFile, retry};
+use super::{At, CallFile, CodeText, Fields, KindFile, OnErrorFile, Report, STEP_DEPTH, StepFile, blocks, retry};
 use crate::workflow::problem::codes;
 use crate::workflow::words;
 use crate::workflow::yaml::{Entry, Kind, Node, Span};
 
 /// The keys that say a step's kind; `then` stands for `if / then / else`.
-const KINDS: [&str; 6] = ["call", "script", "set", "then", "fail", "stop"];
-const KINDS_NOT_YET: [&str; 9] = ["switch", "foreach", "repeat", "parallel", "wait", "approve", "run", "emit", "respond"];
-const SHOWN_KINDS: [&str; 6] = ["call", "script", "set", "if", "fail", "stop"];
+const KINDS: [&str; 11] = ["call", "script", "set", "then", "switch", "foreach", "repeat", "parallel", "wait", "fail", "stop"];
+const KINDS_NOT_YET: [&str; 4] = ["approve", "run", "emit", "respond"];
+const SHOWN_KINDS: [&str; 11] = ["call", "script", "set", "if", "switch", "foreach", "repeat", "parallel", "wait", "fail", "stop"];
+/// The most cases of one `switch`, and the most branches of one `parallel`.
+pub(super) const BRANCHES_LIMIT: usize = 100;
 
 /// Reads a list of steps that stands `depth` blocks deep.
 pub(super) fn read_block(node: &Node, key: &str, depth: usize, report: &mut Report) -> Vec<StepFile> {
@@ -52,7 +54,9 @@ fn read_kind(fields: &mut Fields<'_>, condition: Option<CodeText>, depth: usize,
     if fields.not_yet(&keys, report) {
         return None;
     }
-    let keys: Vec<&'static str> = KINDS.into_iter().filter(|key| fields.has(key)).collect();
+    // `parallel` beside `foreach` says how many iterations run at once.
+    let is_option = |key: &str| key == "parallel" && fields.has("foreach");
+    let keys: Vec<&'static str> = KINDS.into_iter().filter(|key| fields.has(key) && !is_option(key)).collect();
     let kinds: Vec<&Entry> = keys.into_iter().filter_map(|key| fields.entry(key)).collect();
     match kinds.as_slice() {
         [only] => read_one(only, fields, condition, depth, report),
@@ -99,6 +103,11 @@ fn read_one(entry: &Entry, fields: &mut Fields<'_>, condition: Option<CodeText>,
         "script" => code(&entry.value, "script", report).map(KindFile::Script),
         "set" => read_set(entry, report),
         "then" => read_if(entry, fields, condition, depth, report),
+        "switch" => blocks::read_switch(entry, fields, depth, report),
+        "foreach" => blocks::read_foreach(entry, fields, depth, report),
+        "repeat" => blocks::read_repeat(entry, fields, depth, report),
+        "parallel" => Some(blocks::read_parallel(entry, fields, depth, report)),
+        "wait" => blocks::read_wait(entry, report),
         "fail" => code(&entry.value, "fail", report).map(KindFile::Fail),
         _ if entry.value.kind == Kind::Null => Some(KindFile::Stop(None)),
         _ => code(&entry.value, "stop", report).map(|code| KindFile::Stop(Some(code))),

@@ -77,6 +77,7 @@ impl TestApp {
 
     /// Starts on what another server left.
     pub async fn resume(project: &Project, life: Life) -> Result<Self, StartError> {
+        let _started = hence::telemetry::start(config::LogFormat::Text, "hence=error");
         let Life { kv, clock, recorder } = life;
         let store = Watched::new(embedded::over(kv, None)?);
         let (config, problems) = config::load(project.dir(), Flags { store: Some("memory:".to_owned()), ..Flags::default() });

@@ -32,12 +32,23 @@ impl Project {
 
     /// The shipped workflows and scripts.
     pub fn shipped() -> Self {
+        Self::shipped_but(|_| true)
+    }
+
+    /// One shipped workflow with the scripts.
+    pub fn shipped_only(workflow: &str) -> Self {
+        Self::shipped_but(|name| name == format!("{workflow}.yaml") || name.ends_with(".rhai"))
+    }
+
+    fn shipped_but(wanted: impl Fn(&str) -> bool) -> Self {
         let project = Self::new(&[]);
         for folder in ["workflows", "scripts"] {
             for entry in fs::read_dir(repository().join(folder)).unwrap() {
                 let path = entry.unwrap().path();
                 let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-                project.write(&format!("{folder}/{name}"), &fs::read_to_string(&path).unwrap());
+                if wanted(&name) {
+                    project.write(&format!("{folder}/{name}"), &fs::read_to_string(&path).unwrap());
+                }
             }
         }
         project

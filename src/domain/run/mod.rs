@@ -1,120 +1,17 @@
 //! A run's state, derived from its facts: `apply` takes one step forward, `replay` is the same in a loop.
 
+mod state;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::Map;
 use super::Value;
-use super::failure::Failure;
 use super::id::RunId;
-use super::journal::{Address, Branch, Entry, Fact, Outcome};
+use super::journal::{Address, Entry, Fact};
 use super::time::Timestamp;
 
-/// Where a run stands, for people and for lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Accepted; nothing done yet.
-    Queued,
-    /// A step is being done.
-    Running,
-    /// Parked until a time or an event.
-    Waiting,
-    /// Ended well.
-    Succeeded,
-    /// Ended by a failure.
-    Failed,
-    /// Ended by a person.
-    Canceled,
-}
-
-impl Status {
-    /// Every status, in the order of a run's life.
-    pub const ALL: [Self; 6] = [Self::Queued, Self::Running, Self::Waiting, Self::Succeeded, Self::Failed, Self::Canceled];
-
-    /// As written in the API and the CLI.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Canceled => "canceled",
-        }
-    }
-
-    /// Whether nothing follows.
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Canceled)
-    }
-}
-
-impl From<&Outcome> for Status {
-    fn from(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Succeeded { .. } => Self::Succeeded,
-            Outcome::Failed { .. } => Self::Failed,
-            Outcome::Canceled => Self::Canceled,
-        }
-    }
-}
-
-/// Where a step stands. A step nobody has touched has no state.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StepState {
-    /// Its `if` was false.
-    Skipped,
-    /// An `if` step that went one way.
-    Took(Branch),
-    /// A call that may happen only once has begun.
-    Started {
-        /// Which try.
-        attempt: u32,
-    },
-    /// A call failed and is due again.
-    Retrying {
-        /// Tries made.
-        attempts: u32,
-        /// When the next one is due.
-        due: Timestamp,
-    },
-    /// Done, with its output.
-    Done {
-        /// The output.
-        output: Arc<Value>,
-    },
-    /// Failed for good.
-    Failed {
-        /// Why.
-        error: Failure,
-    },
-}
-
-/// What the whole run is doing.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Phase {
-    /// Its steps.
-    Steps,
-    /// It failed before or beside a step; its handlers follow.
-    Failing {
-        /// Why.
-        error: Failure,
-    },
-    /// A `stop` step was reached.
-    Stopped {
-        /// The run's output.
-        output: Arc<Value>,
-    },
-    /// A person asked to end it.
-    Canceling,
-    /// It ended.
-    Finished(Outcome),
-}
+pub use state::{Looping, Phase, Stamped, Status, StepState};
 
 /// A run's state.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,14 +20,14 @@ pub struct Run {
     pub id: RunId,
     /// When it was accepted.
     pub started: Timestamp,
-    /// The time of the last fact that is not about an attempt: what `now()` says.
+    /// The time of the last fact.
     pub at: Timestamp,
     /// How many facts there are.
     pub len: u32,
     /// What it is doing.
     pub phase: Phase,
     /// Steps that something happened to.
-    pub steps: BTreeMap<Address, StepState>,
+    pub steps: BTreeMap<Address, Stamped>,
     /// What `set` wrote.
     pub vars: Map,
 }
@@ -169,14 +66,10 @@ impl Run {
     /// When the fact does not follow from the state; the state is then unchanged.
     pub fn apply(&mut self, entry: Entry) -> Result<(), Impossible> {
         let Entry { at, fact } = entry;
-        // A further attempt renders its request again: what `now()` says must not change between attempts.
-        let moves_time = !matches!(fact, Fact::CallStarted { .. } | Fact::CallRetried { .. });
-        match self.accept(fact) {
+        match self.accept(at, fact) {
             Ok(()) => {
                 self.len = self.len.saturating_add(1);
-                if moves_time {
-                    self.at = self.at.max(at);
-                }
+                self.at = self.at.max(at);
                 Ok(())
             }
             Err(fact) => {
@@ -188,27 +81,15 @@ impl Run {
     }
 
     /// The one table of what may follow what. The fact comes back when it may not.
-    fn accept(&mut self, fact: Fact) -> Result<(), Box<Fact>> {
+    fn accept(&mut self, at: Timestamp, fact: Fact) -> Result<(), Box<Fact>> {
         if matches!(self.phase, Phase::Finished(_)) {
             return Err(Box::new(fact));
         }
         let (step, state) = match (fact, &self.phase) {
-            (Fact::ConditionFailed { error }, Phase::Steps) if self.len == 0 => {
-                self.phase = Phase::Failing { error };
-                return Ok(());
-            }
-            (Fact::RunTimedOut { error }, Phase::Steps) => {
-                self.phase = Phase::Failing { error };
-                return Ok(());
-            }
-            (Fact::CancelRequested, Phase::Steps | Phase::Failing { .. } | Phase::Stopped { .. }) => {
-                self.phase = Phase::Canceling;
-                return Ok(());
-            }
-            (Fact::RunFinished { outcome }, _) => {
-                self.phase = Phase::Finished(outcome);
-                return Ok(());
-            }
+            (Fact::ConditionFailed { error }, Phase::Steps) if self.len == 0 => return self.turn(Phase::Failing { error, at }),
+            (Fact::RunTimedOut { error }, Phase::Steps) => return self.turn(Phase::Failing { error, at }),
+            (Fact::CancelRequested, Phase::Steps | Phase::Failing { .. } | Phase::Stopped { .. }) => return self.turn(Phase::Canceling),
+            (Fact::RunFinished { outcome }, _) => return self.turn(Phase::Finished(outcome)),
             (fact @ (Fact::ConditionFailed { .. } | Fact::RunTimedOut { .. } | Fact::CancelRequested), _) => return Err(Box::new(fact)),
             (Fact::RunStopped { step, output }, Phase::Steps) if !self.is_settled(&step) => {
                 self.phase = Phase::Stopped { output: Arc::clone(&output) };
@@ -222,6 +103,15 @@ impl Run {
             (Fact::StepSkipped { step }, _) if !self.steps.contains_key(&step) => (step, StepState::Skipped),
             (Fact::BranchTaken { step, branch }, _) if !self.steps.contains_key(&step) => (step, StepState::Took(branch)),
             (Fact::StepEvaluated { step, output }, _) if !self.is_settled(&step) => (step, StepState::Done { output }),
+            (Fact::LoopBegan { step, items }, _) if self.is_untouched(&step) => (step, StepState::Looping(Looping::new(items, at))),
+            (Fact::IterationEnded { step, index, output }, _) if self.is_open_iteration(&step, index) => {
+                return self.end_iteration(&step, index, output, at);
+            }
+            (Fact::RoundEnded { step, round, due }, _) if self.is_round(&step, round) => {
+                self.forget_iteration(&step, round);
+                (step, StepState::Repeating { round: round.saturating_add(1), due })
+            }
+            (Fact::WaitBegan { step, until }, _) if self.is_untouched(&step) => (step, StepState::Waiting { until }),
             (Fact::CallStarted { step, attempt }, _) if self.attempts(&step) + 1 == attempt => (step, StepState::Started { attempt }),
             (Fact::CallSucceeded { step, attempt, output }, _) if self.is_attempt(&step, attempt) => (step, StepState::Done { output }),
             (Fact::CallRetried { step, attempt, due, .. }, _) if self.is_attempt(&step, attempt) => {
@@ -234,6 +124,10 @@ impl Run {
                 | Fact::StepSkipped { .. }
                 | Fact::BranchTaken { .. }
                 | Fact::StepEvaluated { .. }
+                | Fact::LoopBegan { .. }
+                | Fact::IterationEnded { .. }
+                | Fact::RoundEnded { .. }
+                | Fact::WaitBegan { .. }
                 | Fact::CallStarted { .. }
                 | Fact::CallSucceeded { .. }
                 | Fact::CallRetried { .. }
@@ -241,33 +135,97 @@ impl Run {
                 _,
             ) => return Err(Box::new(fact)),
         };
-        self.steps.insert(step, state);
+        self.steps.insert(step, Stamped { at, state });
         Ok(())
+    }
+
+    fn turn(&mut self, phase: Phase) -> Result<(), Box<Fact>> {
+        self.phase = phase;
+        Ok(())
+    }
+
+    fn end_iteration(&mut self, step: &Address, index: u32, output: Arc<Value>, at: Timestamp) -> Result<(), Box<Fact>> {
+        self.forget_iteration(step, index);
+        if let Some(Stamped { state: StepState::Looping(looping), .. }) = self.steps.get_mut(step) {
+            looping.end(index, output, at);
+        }
+        Ok(())
+    }
+
+    /// What the steps of an ended iteration left is not needed any more: memory holds one iteration, not all.
+    fn forget_iteration(&mut self, step: &Address, index: u32) {
+        let prefix = format!("{step}[{index}]/");
+        let inside = self.steps.range(Address::new(prefix.as_str())..).take_while(|(address, _)| address.as_str().starts_with(&prefix));
+        let inside: Vec<Address> = inside.map(|(address, _)| address.clone()).collect();
+        for address in inside {
+            self.steps.remove(&address);
+        }
+    }
+
+    fn state(&self, step: &Address) -> Option<&StepState> {
+        self.steps.get(step).map(|stamped| &stamped.state)
     }
 
     /// How many tries of a call have ended without an answer that counts.
     fn attempts(&self, step: &Address) -> u32 {
-        match self.steps.get(step) {
+        match self.state(step) {
             None | Some(StepState::Took(_)) => 0,
             Some(StepState::Retrying { attempts, .. }) => *attempts,
-            Some(StepState::Started { .. } | StepState::Skipped | StepState::Done { .. } | StepState::Failed { .. }) => u32::MAX - 1,
+            Some(
+                StepState::Started { .. }
+                | StepState::Skipped
+                | StepState::Looping(_)
+                | StepState::Repeating { .. }
+                | StepState::Waiting { .. }
+                | StepState::Done { .. }
+                | StepState::Failed { .. },
+            ) => u32::MAX - 1,
         }
     }
 
     /// Whether a call's answer may be the one to this attempt.
     fn is_attempt(&self, step: &Address, attempt: u32) -> bool {
-        match self.steps.get(step) {
+        match self.state(step) {
             Some(StepState::Started { attempt: started }) => *started == attempt,
             None | Some(StepState::Took(_) | StepState::Retrying { .. }) => self.attempts(step) + 1 == attempt,
-            Some(StepState::Skipped | StepState::Done { .. } | StepState::Failed { .. }) => false,
+            Some(
+                StepState::Skipped
+                | StepState::Looping(_)
+                | StepState::Repeating { .. }
+                | StepState::Waiting { .. }
+                | StepState::Done { .. }
+                | StepState::Failed { .. },
+            ) => false,
+        }
+    }
+
+    /// Whether nothing has happened to a step but that its own `if` was true.
+    fn is_untouched(&self, step: &Address) -> bool {
+        matches!(self.state(step), None | Some(StepState::Took(_)))
+    }
+
+    fn is_open_iteration(&self, step: &Address, index: u32) -> bool {
+        matches!(self.state(step), Some(StepState::Looping(looping)) if index < looping.len() && !looping.is_ended(index))
+    }
+
+    fn is_round(&self, step: &Address, round: u32) -> bool {
+        match self.state(step) {
+            Some(StepState::Repeating { round: next, .. }) => *next == round,
+            None | Some(StepState::Took(_)) => round == 0,
+            Some(
+                StepState::Skipped
+                | StepState::Started { .. }
+                | StepState::Retrying { .. }
+                | StepState::Looping(_)
+                | StepState::Waiting { .. }
+                | StepState::Done { .. }
+                | StepState::Failed { .. },
+            ) => false,
         }
     }
 
     /// Whether nothing more can happen to a step.
     fn is_settled(&self, step: &Address) -> bool {
-        match self.steps.get(step) {
-            None | Some(StepState::Started { .. } | StepState::Retrying { .. } | StepState::Took(_)) => false,
-            Some(StepState::Skipped | StepState::Done { .. } | StepState::Failed { .. }) => true,
-        }
+        matches!(self.state(step), Some(StepState::Skipped | StepState::Done { .. } | StepState::Failed { .. }))
     }
 }
