@@ -1,6 +1,13 @@
 //! The integration tests: one binary, real servers, no sleeps.
-#![expect(clippy::unwrap_used, clippy::string_slice, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod github;
+mod kill;
 mod process;
 mod tidy;
