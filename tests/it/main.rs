@@ -9,5 +9,6 @@
 
 mod github;
 mod kill;
+mod load;
 mod process;
 mod tidy;
