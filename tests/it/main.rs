@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod cli;
 mod github;
 mod kill;
 mod load;

@@ -9,12 +9,12 @@ mod served;
 pub(crate) use client::{Answer, Api, steps};
 pub(crate) use project::Project;
 pub(crate) use receiver::{Receiver, Seen};
-pub(crate) use served::{Engine, Serve, Served, hence};
+pub(crate) use served::{Engine, Ran, Serve, Served, hence};
 
 use std::time::Duration;
 
 /// How long a test waits for something that must happen before it counts as failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits for what must happen.
 pub(crate) async fn must<T>(what: &str, happens: impl Future<Output = T>) -> T {

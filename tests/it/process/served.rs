@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{Api, Project, must};
+use super::{Api, PATIENCE, Project, must};
 
 /// What the user's own environment says must not reach the program under test.
 const VARIABLES: [&str; 4] = ["HENCE_ADMIN_TOKEN", "HENCE_LOG", "HENCE_URL", "HENCE_SECRETS_DIR"];
@@ -41,7 +41,12 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn new(project: &Project, engine: Engine) -> Self {
-        Self { dir: project.dir(), data: project.data(), engine, variables: Vec::new() }
+        Self::folder(&project.dir(), &project.data(), engine)
+    }
+
+    /// Any project and data folder.
+    pub(crate) fn folder(dir: &Path, data: &Path, engine: Engine) -> Self {
+        Self { dir: dir.to_owned(), data: data.to_owned(), engine, variables: Vec::new() }
     }
 
     /// With an environment variable.
@@ -141,7 +146,7 @@ impl Served {
         let pid = Pid::from_child(&self.child);
         let log = Arc::clone(&self.log);
         let waiting = tokio::task::spawn_blocking(move || self.child.wait().unwrap().code());
-        if let Ok(code) = tokio::time::timeout(super::PATIENCE, waiting).await {
+        if let Ok(code) = tokio::time::timeout(PATIENCE, waiting).await {
             return code.unwrap();
         }
         // The blocked thread still has the child, so the pid cannot be another's.
@@ -189,8 +194,17 @@ fn program() -> Command {
     command
 }
 
+/// Runs a command to its end, and kills it when that does not come.
 async fn finished(mut command: Command) -> Ran {
-    let Output { status, stdout, stderr } = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let waiting = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+    let Ok(output) = tokio::time::timeout(PATIENCE, waiting).await else {
+        // The blocked thread still has the child, so the pid cannot be another's.
+        kill_process(pid, Signal::KILL).unwrap();
+        panic!("not over within {PATIENCE:?}: {command:?}");
+    };
+    let Output { status, stdout, stderr } = output.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: status.code(), out: text(stdout), err: text(stderr) }
 }
