@@ -1,10 +1,6 @@
 //! `hence run`, `runs`, `show`, `events` and `cancel` with a server.
 
-use std::sync::Arc;
-
-use http::StatusCode;
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 use super::check_refused;
 use crate::process::{Engine, Project, Receiver, Serve, hence, steps};
@@ -74,16 +70,7 @@ async fn run_waits_for_the_end_and_exits_with_it() {
 
 #[tokio::test]
 async fn a_canceled_run_makes_no_further_call() {
-    let gate = Arc::new(Semaphore::new(0));
-    let open = Arc::clone(&gate);
-    let receiver = Receiver::answering(move |_| {
-        let gate = Arc::clone(&gate);
-        async move {
-            gate.acquire().await.unwrap().forget();
-            StatusCode::OK
-        }
-    })
-    .await;
+    let (receiver, gate) = Receiver::gated().await;
     let project = Project::calling(receiver.address, "two", TWO_CALLS);
     let served = Serve::new(&project, Engine::Redb).start().await;
     let (dir, data) = (project.dir(), project.data());
@@ -97,7 +84,7 @@ async fn a_canceled_run_makes_no_further_call() {
     assert_eq!(running["runs"][0]["id"], run);
     let canceled = hence(&[&["cancel", run], &server[..]].concat()).await;
     assert_eq!(canceled.code, Some(0), "{canceled:?}");
-    open.add_permits(10);
+    gate.add_permits(10);
 
     let shown = served.api().ended(run).await;
     assert_eq!(shown["status"], "canceled");

@@ -1,11 +1,8 @@
 //! SIGTERM: calls in hand end or are made again, with the same key, by the next start.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 use crate::process::{Engine, Project, Receiver, Serve, steps};
 
@@ -22,24 +19,10 @@ steps:
   - {id: second, call: http.post, using: there, with: {url: /second}}
 "#;
 
-/// A receiver that answers once for each permit.
-async fn gated() -> (Receiver, Arc<Semaphore>) {
-    let gate = Arc::new(Semaphore::new(0));
-    let waiting = Arc::clone(&gate);
-    let receiver = Receiver::answering(move |_| {
-        let gate = Arc::clone(&waiting);
-        async move {
-            gate.acquire().await.unwrap().forget();
-            StatusCode::OK
-        }
-    });
-    (receiver.await, gate)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_outlives_the_shutdown_is_made_again_with_its_key() {
     for engine in [Engine::Redb, Engine::Sled] {
-        let (receiver, gate) = gated().await;
+        let (receiver, gate) = Receiver::gated().await;
         let shutdown = format!("shutdown: {}ms\n", SHUTDOWN.as_millis());
         let project = Project::calling(receiver.address, "slow", SLOW).file("hence.yaml", &shutdown);
         let serve = Serve::new(&project, engine);
@@ -63,7 +46,7 @@ async fn a_call_that_outlives_the_shutdown_is_made_again_with_its_key() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_ends_within_the_shutdown_is_recorded_and_not_made_again() {
-    let (receiver, gate) = gated().await;
+    let (receiver, gate) = Receiver::gated().await;
     let project = Project::calling(receiver.address, "slow", SLOW).file("hence.yaml", "shutdown: 50s\n");
     let serve = Serve::new(&project, Engine::Redb);
     let served = serve.start().await;

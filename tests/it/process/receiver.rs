@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -68,6 +68,20 @@ impl Receiver {
             }
         });
         Self { address, shared, _stop: stop.drop_guard() }
+    }
+
+    /// One that answers 200 once for each permit that the test adds.
+    pub(crate) async fn gated() -> (Self, Arc<Semaphore>) {
+        let gate = Arc::new(Semaphore::new(0));
+        let opened = Arc::clone(&gate);
+        let receiver = Self::answering(move |_| {
+            let gate = Arc::clone(&opened);
+            async move {
+                gate.acquire().await.unwrap().forget();
+                StatusCode::OK
+            }
+        });
+        (receiver.await, gate)
     }
 
     /// Everything that arrived, in order.
