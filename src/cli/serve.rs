@@ -1,6 +1,6 @@
 //! `hence serve`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -9,6 +9,7 @@ use crate::app;
 use crate::config::{self, Flags, LogFormat};
 use crate::store::StoreError;
 use crate::telemetry;
+use crate::workflow::problem::{Problem, render};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -49,9 +50,8 @@ pub(super) fn run(args: ServeArgs) -> Result<Exit, Trouble> {
     let flags = Flags { listen: args.listen, data: args.data, store: args.store, log_format };
     let (config, problems) = config::load(&args.dir, flags);
     telemetry::start(config.log_format, &config.log_filter).map_err(|text| Trouble::new(Exit::Usage, text))?;
-    if problems.iter().any(crate::workflow::problem::Problem::is_error) {
-        let shown: Vec<_> = problems.iter().map(|p| format!("{}:{}:{}: {}", p.file, p.line, p.column, p.message)).collect();
-        return Err(Trouble::new(Exit::Problems, format!("the configuration cannot be used:\n  {}", shown.join("\n  "))));
+    if problems.iter().any(Problem::is_error) {
+        return Err(Trouble::new(Exit::Problems, format!("the configuration cannot be used:\n{}", shown(&args.dir, &problems))));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Trouble::new(Exit::Problems, format!("no threads to work with: {error}")))?;
@@ -64,4 +64,10 @@ pub(super) fn run(args: ServeArgs) -> Result<Exit, Trouble> {
         Trouble::new(exit, error.to_string())
     })?;
     Ok(Exit::Fine)
+}
+
+/// The problems as `hence check` shows them.
+fn shown(dir: &Path, problems: &[Problem]) -> String {
+    let shown = problems.iter().map(|problem| render(problem, std::fs::read_to_string(dir.join(&*problem.file)).ok().as_deref()));
+    shown.collect::<Vec<_>>().join("\n")
 }

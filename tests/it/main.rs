@@ -2,14 +2,22 @@
 #![expect(
     unreachable_pub,
     clippy::indexing_slicing,
-    clippy::unwrap_used,
+    clippy::panic,
     clippy::string_slice,
+    clippy::unwrap_used,
     reason = "one binary; a test that cannot go on has failed"
 )]
 
+mod cli;
 mod crash;
+mod docs;
 mod flows;
+mod github;
 mod hooks;
+mod kill;
+mod licences;
+mod load;
+mod process;
 mod reload;
 mod runs;
 mod schedules;

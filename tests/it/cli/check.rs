@@ -1,0 +1,71 @@
+//! `hence check` and `hence init`.
+
+use std::path::Path;
+
+use http::StatusCode;
+
+use super::check_refused;
+use crate::process::{Engine, Project, Serve, hence};
+
+#[tokio::test]
+async fn check_finds_nothing_in_what_is_shipped() {
+    let dir = env!("CARGO_MANIFEST_DIR");
+    let ran = hence(&["check", dir]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let shown = hence(&["check", dir, "--format", "json"]).await;
+    assert_eq!((shown.code, &shown.json()["errors"]), (Some(0), &0.into()));
+    let shipped = Path::new(dir).join("workflows").read_dir().unwrap();
+    let is_workflow = |name: &str| name.ends_with(".yaml") && !name.ends_with(".test.yaml");
+    let workflows = shipped.filter(|entry| is_workflow(entry.as_ref().unwrap().file_name().to_str().unwrap())).count();
+    assert_eq!(shown.json()["workflows"], workflows);
+}
+
+#[tokio::test]
+async fn check_names_every_problem_with_its_place() {
+    let good = "when:\n  - manual:\nsteps:\n  - stop: '1'\n";
+    let bad = "when:\n  - manual:\nsteps:\n  - calls: http.post\n  - id: b\n    call: htp.post\n    with: {url: /x}\n";
+    let project = Project::new().file("workflows/good.yaml", good).file("workflows/bad.yaml", bad);
+    let dir = project.dir();
+    let ran = hence(&["check", dir.to_str().unwrap()]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for place in ["workflows/bad.yaml:4:5: error[", "workflows/bad.yaml:6:"] {
+        assert!(ran.out.contains(place), "`{place}` is missing: {ran:?}");
+    }
+    let json = hence(&["check", dir.to_str().unwrap(), "--format", "json"]).await;
+    assert_eq!(json.code, Some(1));
+    let (checked, problem) = (json.json(), json.json()["problems"][0].clone());
+    assert_eq!((&checked["errors"], &checked["workflows"]), (&2.into(), &1.into()));
+    assert_eq!((&problem["file"], &problem["line"], &problem["column"]), (&"workflows/bad.yaml".into(), &4.into(), &5.into()));
+    // One file alone.
+    let file = |name: &str| dir.join("workflows").join(name).to_str().unwrap().to_owned();
+    assert_eq!(hence(&["check", &file("good.yaml")]).await.code, Some(0));
+    assert_eq!(hence(&["check", &file("bad.yaml")]).await.code, Some(1));
+}
+
+#[tokio::test]
+async fn what_init_writes_serves_and_does_what_its_hint_says() {
+    let root = tempfile::TempDir::new().unwrap();
+    let dir = root.path().join("x");
+    let path = dir.to_str().unwrap();
+    let ran = hence(&["init", path]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(hence(&["check", path]).await.code, Some(0));
+    check_refused(&hence(&["init", path]).await, 2, &["is there already", "nothing was written"]);
+
+    let served = Serve::folder(&dir, &dir.join(".hence"), Engine::Redb).start().await;
+    // `curl -d 'BODY' -H '…' http://127.0.0.1:8787/hooks/HOOK`, but at the port that is free here.
+    let curl = ran.out.lines().find(|line| line.contains("curl")).unwrap();
+    let body = curl.split('\'').nth(1).unwrap();
+    let (_, hook) = curl.split_once("/hooks/").unwrap();
+    let answer = served.api().hook(hook, &[], body).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    let run = answer.runs().pop().unwrap();
+    let shown = served.api().ended(&run).await;
+    assert_eq!(shown["output"], serde_json::json!({"text": "Hello, ADA!", "mood": "nice to meet you"}));
+
+    let runs = ran.out.lines().find_map(|line| line.trim().strip_prefix("hence runs")).unwrap();
+    let args: Vec<_> = ["runs"].into_iter().chain(runs.split_whitespace()).collect();
+    let listed = hence(&args).await;
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    assert!(listed.out.lines().any(|line| line.contains(&run) && line.contains("hello") && line.contains("succeeded")), "{listed:?}");
+}

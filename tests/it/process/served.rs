@@ -1,0 +1,210 @@
+//! `hence` as a child process.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::{Api, PATIENCE, Project, must};
+
+/// What the user's own environment says must not reach the program under test.
+const VARIABLES: [&str; 4] = ["HENCE_ADMIN_TOKEN", "HENCE_LOG", "HENCE_URL", "HENCE_SECRETS_DIR"];
+
+/// Which store to serve with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Redb,
+    Sled,
+}
+
+impl Engine {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Redb => "redb",
+            Self::Sled => "sled",
+        }
+    }
+}
+
+/// How to serve: used again for each start on the same data.
+#[derive(Debug, Clone)]
+pub(crate) struct Serve {
+    dir: PathBuf,
+    data: PathBuf,
+    engine: Engine,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Serve {
+    pub(crate) fn new(project: &Project, engine: Engine) -> Self {
+        Self::folder(&project.dir(), &project.data(), engine)
+    }
+
+    /// Any project and data folder.
+    pub(crate) fn folder(dir: &Path, data: &Path, engine: Engine) -> Self {
+        Self { dir: dir.to_owned(), data: data.to_owned(), engine, variables: Vec::new() }
+    }
+
+    /// With an environment variable.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    fn command(&self) -> Command {
+        let mut command = program();
+        command.arg("serve").arg(&self.dir).arg("--data").arg(&self.data);
+        command.arg("--store").arg(format!("{}://{}", self.engine.name(), self.data.display()));
+        command.args(["--listen", "127.0.0.1:0", "--log", "json"]);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Serves; returns when it is ready.
+    pub(crate) async fn start(&self) -> Served {
+        let mut child = self.command().stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (ready, is_ready) = oneshot::channel();
+        let written = Arc::clone(&log);
+        // A thread, and to the very end: a full pipe would stop the server.
+        std::thread::spawn(move || {
+            let mut ready = Some(ready);
+            for line in stderr.lines().map_while(Result::ok) {
+                let url = ready_url(&line);
+                written.lock().unwrap().push(line);
+                if let Some(url) = url
+                    && let Some(ready) = ready.take()
+                {
+                    drop(ready.send(url));
+                }
+            }
+        });
+        let mut served = Served { child, url: String::new(), data: self.data.clone(), log };
+        match must("the server is ready", is_ready).await {
+            Ok(url) => served.url = url,
+            Err(_ended) => panic!("the server did not start:\n{}", served.log().join("\n")),
+        }
+        served
+    }
+
+    /// Serves, and expects that it refuses to.
+    pub(crate) async fn refused(&self) -> Ran {
+        finished(self.command()).await
+    }
+}
+
+/// The URL, if the line says that the server is ready.
+fn ready_url(line: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    (line.get("message")? == "hence is ready").then(|| line.get("url")?.as_str().map(str::to_owned))?
+}
+
+/// A server that runs; it is killed when dropped.
+pub(crate) struct Served {
+    child: Child,
+    /// Where it listens.
+    pub(crate) url: String,
+    data: PathBuf,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Served {
+    /// A client with the admin token.
+    pub(crate) fn api(&self) -> Api {
+        let token = std::fs::read_to_string(self.data.join("admin-token")).unwrap();
+        Api::new(&self.url, token.trim())
+    }
+
+    /// What it has written to standard error.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// SIGKILL; returns when the process is gone.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+
+    /// SIGTERM, without waiting for the end.
+    pub(crate) fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// SIGTERM; returns the exit code.
+    pub(crate) async fn stop(self) -> Option<i32> {
+        self.terminate();
+        self.ended().await
+    }
+
+    /// Waits for the end; returns the exit code.
+    pub(crate) async fn ended(mut self) -> Option<i32> {
+        let pid = Pid::from_child(&self.child);
+        let log = Arc::clone(&self.log);
+        let waiting = tokio::task::spawn_blocking(move || self.child.wait().unwrap().code());
+        if let Ok(code) = tokio::time::timeout(PATIENCE, waiting).await {
+            return code.unwrap();
+        }
+        // The blocked thread still has the child, so the pid cannot be another's.
+        kill_process(pid, Signal::KILL).unwrap();
+        panic!("the server did not end:\n{}", log.lock().unwrap().join("\n"));
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    /// Its standard output as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Runs `hence ARGS`.
+pub(crate) async fn hence(args: &[&str]) -> Ran {
+    let mut command = program();
+    command.args(args);
+    finished(command).await
+}
+
+fn program() -> Command {
+    let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_hence")));
+    command.stdin(Stdio::null());
+    VARIABLES.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    command
+}
+
+/// Runs a command to its end, and kills it when that does not come.
+async fn finished(mut command: Command) -> Ran {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let waiting = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+    let Ok(output) = tokio::time::timeout(PATIENCE, waiting).await else {
+        // The blocked thread still has the child, so the pid cannot be another's.
+        kill_process(pid, Signal::KILL).unwrap();
+        panic!("not over within {PATIENCE:?}: {command:?}");
+    };
+    let Output { status, stdout, stderr } = output.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran { code: status.code(), out: text(stdout), err: text(stderr) }
+}
