@@ -5,4 +5,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod docs;
+mod licences;
 mod tidy;
