@@ -161,3 +161,21 @@ fn every_command_and_flag_is_in_the_reference() {
         }
     }
 }
+
+#[test]
+fn the_arrows_in_the_architecture_are_the_enforced_ones() {
+    let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let source = fs::read_to_string(root().join("tests/it/tidy.rs")).unwrap();
+    let list = source.split("const ARROWS").nth(1).unwrap().split("];").next().unwrap();
+    let mut rows = 0;
+    for line in list.lines().filter(|line| line.trim_start().starts_with("(\"")) {
+        let mut names = line.split('"').skip(1).step_by(2);
+        let part = names.next().unwrap();
+        let allowed: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        let allowed = if allowed.is_empty() { "nothing".to_owned() } else { allowed.join(", ") };
+        let row = format!("| `{part}` | {allowed} |");
+        assert!(page.contains(&row), "docs/architecture.md has no row {row}");
+        rows += 1;
+    }
+    assert!(10 < rows, "the list was not read");
+}
