@@ -113,12 +113,26 @@ fn links_lead_somewhere() {
     for (path, text) in documents() {
         let folder = root().join(path.parent().unwrap());
         for part in text.split("](").skip(1) {
-            let target = part.split([')', '#']).next().unwrap();
-            if !target.is_empty() && !target.contains("://") {
-                assert!(folder.join(target).exists(), "{}: {target}", path.display());
+            let link = part.split(')').next().unwrap();
+            if link.contains("://") {
+                continue;
+            }
+            let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if target.is_empty() { root().join(&path) } else { folder.join(target) };
+            assert!(target.exists(), "{}: {link}", path.display());
+            if !anchor.is_empty() {
+                assert!(anchors(&fs::read_to_string(&target).unwrap()).contains(anchor), "{}: {link}", path.display());
             }
         }
     }
+}
+
+/// The anchors that a document's headings get.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let heading = |line: &str| line.starts_with('#').then(|| line.trim_start_matches('#').trim().to_lowercase());
+    let anchor =
+        |heading: String| heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>().replace(' ', "-");
+    text.lines().filter_map(heading).map(anchor).collect()
 }
 
 /// Texts in quotes in the source that look like codes: lower case with hyphens.
@@ -131,7 +145,8 @@ fn literals(source: &str) -> BTreeSet<String> {
 #[test]
 fn every_http_error_code_has_a_section() {
     let page = fs::read_to_string(root().join("docs/errors/http.md")).unwrap();
-    let sections: BTreeSet<String> = page.lines().filter_map(|line| line.strip_prefix("## `")?.strip_suffix('`').map(str::to_owned)).collect();
+    let sections: BTreeSet<String> =
+        page.lines().filter_map(|line| line.strip_prefix("## `")?.strip_suffix('`').map(str::to_owned)).collect();
     let mut used = BTreeSet::new();
     for file in ["problem.rs", "auth.rs", "api/mod.rs", "api/runs.rs", "api/events.rs"] {
         used.extend(literals(&fs::read_to_string(root().join("src/web").join(file)).unwrap()));

@@ -92,7 +92,8 @@ fn every_dependency_keeps_to_the_lists() {
     for package in packages {
         let name = package["name"].as_str().unwrap();
         let licence = package["license"].as_str().unwrap_or("none");
-        let allowed = |one: &str| lists.allow.iter().any(|allowed| allowed == one) || lists.exceptions.get(name).is_some_and(|own| own == one);
+        let allowed =
+            |one: &str| lists.allow.iter().any(|allowed| allowed == one) || lists.exceptions.get(name).is_some_and(|own| own == one);
         if !met(licence, &allowed) {
             found.push(format!("{name}: the licence {licence} is not on the list"));
         }

@@ -1,9 +1,5 @@
 //! The integration tests: one binary, real servers, no sleeps.
-#![expect(
-    clippy::unwrap_used,
-    clippy::string_slice,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test that cannot go on has failed")]
 
 mod docs;
 mod licences;
