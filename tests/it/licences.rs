@@ -1,7 +1,7 @@
 //! The lists of `deny.toml` hold, without a tool to install: every package of the lock file is under
-//! an allowed licence, none is banned, all come from the default registry.
+//! an allowed licence, none is banned, all come from one registry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -88,7 +88,7 @@ fn every_dependency_keeps_to_the_lists() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    let mut found = Vec::new();
+    let (mut found, mut sources) = (Vec::new(), BTreeSet::new());
     for package in packages {
         let name = package["name"].as_str().unwrap();
         let licence = package["license"].as_str().unwrap_or("none");
@@ -100,11 +100,15 @@ fn every_dependency_keeps_to_the_lists() {
         if lists.banned.iter().any(|banned| banned == name) {
             found.push(format!("{name} is banned"));
         }
-        if package["source"].as_str().is_some_and(|source| !source.starts_with("registry+https://github.com/rust-lang/crates.io-index")) {
-            found.push(format!("{name} does not come from crates.io"));
+        if let Some(source) = package["source"].as_str() {
+            sources.insert(source);
+            if !source.starts_with("registry+") {
+                found.push(format!("{name} comes from {source}, not from a registry"));
+            }
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_eq!(sources.len(), 1, "packages come from more than one registry: {sources:?}");
     for name in lists.exceptions.keys() {
         assert!(packages.iter().any(|package| package["name"] == **name), "the exception for {name} is not needed any more");
     }
