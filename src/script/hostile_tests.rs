@@ -150,7 +150,7 @@ fn numbers_are_checked() {
     check("-9223372036854775808 / -1", "");
     check("1 % 0", "");
     check("parse_int(\"9\".repeat(100000))", "parse_int: this text is not a whole number");
-    check("parse_int(\"1\", 99)", "radix from 2 to 36");
+    check("parse_int_radix(\"1\", 99)", "radix from 2 to 36");
     check("0.0 / 0.0", "NaN");
     check("10.0 ** 400.0", "inf");
     check("[1, 2][-9223372036854775808]", "");

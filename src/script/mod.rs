@@ -20,6 +20,8 @@ mod template;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
+mod library_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

@@ -19,8 +19,9 @@ static IDLE: Mutex<Vec<Sender<Job>>> = Mutex::new(Vec::new());
 /// Whether the source can nest data without its nesting being visible in the source. Sure to be
 /// true when it can; a word in a text may make it true when it cannot, which only costs time.
 pub(super) fn is_needed(source: &str) -> bool {
-    const WORDS: [&str; 8] = ["::", "while", "loop", "for", "do", "fn", "Fn", "call"];
-    WORDS.iter().any(|word| source.contains(word)) || source.replace("||", "").contains('|') || source.contains("|| {")
+    const WORDS: [&str; 7] = ["while", "loop", "for", "do", "fn", "Fn", "call"];
+    let mut words = source.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    source.contains("::") || words.any(|word| WORDS.contains(&word)) || source.replace("||", "").contains('|') || source.contains("|| {")
 }
 
 /// Does the work on a thread with room, and waits for it. `None` if there can be no such thread or it died.

@@ -8,6 +8,7 @@
 )]
 
 mod crash;
+mod functions_doc;
 mod hooks;
 mod reload;
 mod runs;
