@@ -53,7 +53,7 @@ pub(super) fn run(args: ServeArgs) -> Result<Exit, Trouble> {
         let shown: Vec<_> = problems.iter().map(|p| format!("{}:{}:{}: {}", p.file, p.line, p.column, p.message)).collect();
         return Err(Trouble::new(Exit::Problems, format!("the configuration cannot be used:\n  {}", shown.join("\n  "))));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = app::runtime();
     let runtime = runtime.map_err(|error| Trouble::new(Exit::Problems, format!("no threads to work with: {error}")))?;
     runtime.block_on(app::serve(config)).map_err(|error| {
         let exit = match &error {

@@ -208,11 +208,11 @@ fn templates_keep_types_and_fill_texts() {
 fn a_missing_hole_says_which_and_where() {
     check_error(
         template("Hi ${event.body.nam}"),
-        "workflows/lead.yaml:12:25: step contact: with.text: ${event.body.nam} is missing (use ?? \"\" to make it optional)",
+        "workflows/lead.yaml:12:25: step contact: with.text: ${event.body.nam} is missing (use ?? \"\" to make it optional); event.body has: amount, deep, email, name, none, rate, tags; did you mean `name`?",
     );
     check_error(
         template("Hi\nthere ${event.body.nam}"),
-        "workflows/lead.yaml:13:15: step contact: with.text: ${event.body.nam} is missing (use ?? \"\" to make it optional)",
+        "workflows/lead.yaml:13:15: step contact: with.text: ${event.body.nam} is missing (use ?? \"\" to make it optional); event.body has: amount, deep, email, name, none, rate, tags; did you mean `name`?",
     );
     check_error(
         template("Hi ${event.body.tags}"),
@@ -234,7 +234,7 @@ fn errors_name_the_place_in_the_yaml_or_the_script() {
     check_error(value("1 +\n event.body.name.nonsense()"), "workflows/lead.yaml:13:24: if: there is no function `nonsense(text)`");
     check_error(
         value("lower(event.body.missing)"),
-        "workflows/lead.yaml:12:20: if: there is no function `lower(missing)`; a value in it is missing, `??` gives it a default",
+        "workflows/lead.yaml:12:20: if: `event.body.missing` is missing, so `lower` cannot be called with it; event.body has: amount, deep, email, name, none, rate, tags; `??` gives it a default",
     );
     check_error(
         value("lead::bad(1)"),
@@ -255,7 +255,7 @@ fn unknown_names_are_compile_errors() {
     for (text, expected) in [
         (
             "evnt.body",
-            "if: there is no variable `evnt` here; there are event, steps, vars, run, error, secrets, and a function in scripts/ sees only its arguments",
+            "if: there is no variable `evnt` here; did you mean `event`? There are event, steps, vars, run, error, secrets, and a function in scripts/ sees only its arguments",
         ),
         ("leed::score(1)", "if: there is no script `leed`; expected a file scripts/leed.rhai that compiles"),
     ] {
