@@ -129,7 +129,8 @@ fn whole_of(value: &Dynamic) -> Result<i64, String> {
         return Ok(x);
     }
     if let Ok(x) = value.as_float() {
-        return format!("{x}").parse().or_else(|_| Err(format!("{x} is not a whole number; round it first")));
+        let read = format!("{x}").parse().ok();
+        return read.ok_or_else(|| format!("{x} is not a whole number; round it first"));
     }
     match value.as_immutable_string_ref() {
         // The text may be anything out of a body, so it is not repeated.
