@@ -100,3 +100,53 @@ fn the_library_refuses_in_words() {
         assert!(message.contains(words), "{text}: {message}");
     }
 }
+
+#[test]
+fn days_are_days_of_the_calendar_over_changes_of_the_clocks() {
+    for (text, expected) in [
+        // Berlin: 2026-03-29 has 23 hours, 2026-10-25 has 25.
+        ("add(\"2026-03-28T12:00:00+01:00\", \"24h\", \"Europe/Berlin\")", json!("2026-03-29T11:00:00.000Z")),
+        ("add(\"2026-03-28T12:00:00+01:00\", \"1 day\", \"Europe/Berlin\")", json!("2026-03-29T10:00:00.000Z")),
+        ("subtract(\"2026-10-26T12:00:00+01:00\", \"1d\", \"Europe/Berlin\")", json!("2026-10-25T11:00:00.000Z")),
+        ("subtract(\"2026-10-25T12:00:00+01:00\", \"1d\", \"Europe/Berlin\")", json!("2026-10-24T10:00:00.000Z")),
+        ("start_of(\"2026-10-25T22:30:00Z\", \"day\", \"Europe/Berlin\")", json!("2026-10-24T22:00:00.000Z")),
+        ("start_of(\"2026-10-25T22:30:00Z\", \"week\", \"Europe/Berlin\")", json!("2026-10-18T22:00:00.000Z")),
+        ("start_of(\"2026-04-15T00:00:00Z\", \"month\", \"Europe/Berlin\")", json!("2026-03-31T22:00:00.000Z")),
+        ("start_of(\"2026-03-31T22:00:00Z\", \"quarter\", \"Europe/Berlin\")", json!("2026-03-31T22:00:00.000Z")),
+        ("start_of(\"2026-03-31T21:59:59Z\", \"quarter\", \"Europe/Berlin\")", json!("2025-12-31T23:00:00.000Z")),
+        ("start_of(\"2026-07-01T00:00:00Z\", \"year\", \"Europe/Berlin\")", json!("2025-12-31T23:00:00.000Z")),
+        ("days_between(\"2026-03-28T23:30:00Z\", \"2026-03-29T22:30:00Z\", \"Europe/Berlin\")", json!(1)),
+        // 02:30 does not exist on 2026-03-29, and comes twice on 2026-10-25.
+        ("parse_time(\"2026-03-29T02:30\", \"Europe/Berlin\")", json!("2026-03-29T01:30:00.000Z")),
+        ("parse_time(\"2026-10-25T02:30\", \"Europe/Berlin\")", json!("2026-10-25T00:30:00.000Z")),
+        // New York: the clocks change on 2026-03-08 and 2026-11-01.
+        ("add(\"2026-03-07T12:00:00-05:00\", \"1 day\", \"America/New_York\")", json!("2026-03-08T16:00:00.000Z")),
+        ("add(\"2026-10-31T12:00:00-04:00\", \"1 day\", \"America/New_York\")", json!("2026-11-01T17:00:00.000Z")),
+        ("start_of(\"2026-11-01T23:00:00-05:00\", \"day\", \"America/New_York\")", json!("2026-11-01T04:00:00.000Z")),
+        ("format_time(\"2026-11-01T06:30:00Z\", \"%H:%M %z\", \"America/New_York\")", json!("01:30 -0500")),
+        ("parse_time(\"03/08/2026 02:30 AM\", \"%m/%d/%Y %I:%M %p\", \"America/New_York\")", json!("2026-03-08T07:30:00.000Z")),
+        // A zone without midnight on the day it changes.
+        ("start_of(\"2018-11-04T12:00:00Z\", \"day\", \"America/Sao_Paulo\")", json!("2018-11-04T03:00:00.000Z")),
+    ] {
+        check(text, expected);
+    }
+}
+
+#[test]
+fn times_are_read_in_the_forms_people_send() {
+    for (text, expected) in [
+        ("parse_time(\"Tue, 1 Jul 2003 10:52:37 +0200\")", json!("2003-07-01T08:52:37.000Z")),
+        ("parse_time(\"2026-03-01\")", json!("2026-03-01T00:00:00.000Z")),
+        ("parse_time(\"2026-03-01 10:00:00\", \"Europe/Berlin\")", json!("2026-03-01T09:00:00.000Z")),
+        ("parse_time(\"2026-03-01T10:00:00+01:00\", \"America/New_York\")", json!("2026-03-01T09:00:00.000Z")),
+        ("parse_time(\"1772355600\", \"%s\")", json!("2026-03-01T09:00:00.000Z")),
+        ("parse_time(\"01.03.2026\", \"%d.%m.%Y\")", json!("2026-03-01T00:00:00.000Z")),
+        (
+            "[is_between(\"2026-03-01T23:00:00Z\", \"22:00\", \"06:00\"), is_between(\"2026-03-01T06:00:00Z\", \"22:00\", \"06:00\")]",
+            json!([true, false]),
+        ),
+        ("[format_duration(0), format_duration(-61), parse_duration(\"1 week\")]", json!(["0s", "-1m1s", 604_800])),
+    ] {
+        check(text, expected);
+    }
+}

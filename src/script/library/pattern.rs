@@ -11,7 +11,7 @@ use super::{Function, Outcome, count, fits, function, list_fits, shown, wrong};
 pub(super) const ABOUT: &str = "\
 The syntax is that of the Rust crate `regex`: as in other languages, but without look-around and back-references, so that no pattern
 can take more than linear time. `(?i)` at the start ignores case, `(?s)` lets `.` match line ends. Write patterns in backticks or
-raw texts (`#\"\\d+\"#`) and `\\` need not be doubled. A pattern has at most 1,000 characters, a text 256 KiB.";
+raw texts (`#\"\\d+\"#`) and `\\` need not be doubled. A pattern has at most 1,000 characters, a text 128 KiB.";
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function(
@@ -65,7 +65,7 @@ const COMPILED_BYTES: usize = 128 << 10;
 const LAZY_BYTES: usize = 256 << 10;
 const NESTING: u32 = 32;
 /// A search can take time in proportion to text times pattern, and nothing can stop it on its way.
-const TEXT_BYTES: usize = 256 << 10;
+const TEXT_BYTES: usize = 128 << 10;
 /// Compiled patterns that are kept.
 const KEPT: usize = 64;
 
@@ -111,13 +111,14 @@ fn compile(pattern: &str) -> Outcome<Regex> {
 }
 
 fn searched(text: &str) -> Outcome<&str> {
+    watched()?;
     if TEXT_BYTES < text.len() {
         return wrong(format!("the text has {} bytes, over the limit of {TEXT_BYTES} for a search by pattern", text.len()));
     }
     Ok(text)
 }
 
-/// Between two matches the watch over time gets a look: the sum of many searches is not linear.
+/// Before a search and between two matches the watch over time gets a look: the sum of many searches is not linear.
 fn watched() -> Outcome<()> {
     ambient::check_time().map_or(Ok(()), |words| Err(rhai::EvalAltResult::ErrorTerminated(words.into(), rhai::Position::NONE).into()))
 }
