@@ -4,6 +4,7 @@
 mod listen;
 mod project;
 mod reload;
+mod runtime;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use crate::web::{self, Web};
 use crate::workflow::catalog::Current;
 
 pub use project::{Checked, check};
+pub use runtime::runtime;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]

@@ -53,7 +53,7 @@ pub(super) fn run(args: ServeArgs) -> Result<Exit, Trouble> {
     if problems.iter().any(Problem::is_error) {
         return Err(Trouble::new(Exit::Problems, format!("the configuration cannot be used:\n{}", shown(&args.dir, &problems))));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = app::runtime();
     let runtime = runtime.map_err(|error| Trouble::new(Exit::Problems, format!("no threads to work with: {error}")))?;
     runtime.block_on(app::serve(config)).map_err(|error| {
         let exit = match &error {

@@ -2,7 +2,7 @@
 //! over operations and time. Evaluation is synchronous, so this lives in the thread for its duration.
 
 use std::cell::Cell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::limits::Limits;
 use crate::domain::time::Timestamp;
@@ -19,6 +19,8 @@ struct Ambient {
     moment: Moment,
     drawn: u64,
     started: Option<Instant>,
+    /// As the limits say; for functions, which do not see those.
+    duration: Option<Duration>,
     operations: u64,
     measured_at: u64,
     over: Option<Over>,
@@ -33,7 +35,7 @@ enum Over {
 
 thread_local! {
     static AMBIENT: Cell<Ambient> = const {
-        Cell::new(Ambient { moment: Moment { now: Timestamp(0), seed: 0 }, drawn: 0, started: None, operations: 0, measured_at: 0, over: None })
+        Cell::new(Ambient { moment: Moment { now: Timestamp(0), seed: 0 }, drawn: 0, started: None, duration: None, operations: 0, measured_at: 0, over: None })
     };
 }
 
@@ -78,10 +80,20 @@ pub(super) fn operation(limits: &Limits) -> Option<String> {
     let mut ambient = AMBIENT.get();
     if ambient.over.is_none() {
         ambient.operations += 1;
+        ambient.duration = Some(limits.duration);
         ambient.over = look(&mut ambient, limits);
         AMBIENT.set(ambient);
     }
     ambient.over.map(|over| over.words(limits))
+}
+
+/// Whether a function that works long has to stop, and why.
+pub(super) fn check_time() -> Option<String> {
+    let mut ambient = AMBIENT.get();
+    let started = *ambient.started.get_or_insert_with(instant);
+    let allowed = ambient.duration.unwrap_or(Limits::default().duration);
+    AMBIENT.set(ambient);
+    (allowed < instant().saturating_duration_since(started)).then(|| too_long(allowed))
 }
 
 /// Whether enough has happened since variables were last measured. True once for each such time.
@@ -118,9 +130,13 @@ impl Over {
     fn words(self, limits: &Limits) -> String {
         match self {
             Self::Operations => format!("it took more than {} operations, the limit; do less work in one evaluation", limits.operations),
-            Self::Duration => format!("it took longer than {} ms, the limit; do less work in one evaluation", limits.duration.as_millis()),
+            Self::Duration => too_long(limits.duration),
         }
     }
+}
+
+fn too_long(allowed: Duration) -> String {
+    format!("it took longer than {} ms, the limit; do less work in one evaluation", allowed.as_millis())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a watchdog over this thread's own work; no result depends on what time it is")]

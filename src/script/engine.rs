@@ -33,6 +33,16 @@ pub struct Engine(pub(super) Arc<Bounded>);
 pub(super) struct Bounded {
     pub(super) rhai: rhai::Engine,
     pub(super) limits: Limits,
+    pub(super) scripts: Vec<Script>,
+}
+
+/// What errors tell of a script.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) file: String,
+    pub(super) source: String,
+    /// How its functions are called: `lead::score(body)`.
+    pub(super) functions: Vec<String>,
 }
 
 impl Engine {
@@ -46,9 +56,13 @@ impl Engine {
             known.register_static_module(script.module, Module::new().into());
         }
         let mut compiled = Vec::new();
+        let mut told = Vec::new();
         for script in scripts {
             match compile(&known, script, &limits) {
-                Ok(ast) => compiled.push(Loaded { module: script.module.to_owned(), file: script.file.to_owned(), ast }),
+                Ok(ast) => {
+                    told.push(tell(script, &ast));
+                    compiled.push(Loaded { module: script.module.to_owned(), file: script.file.to_owned(), ast });
+                }
                 Err(error) => errors.push(error),
             }
         }
@@ -65,7 +79,7 @@ impl Engine {
                 bounded(&limits)
             }
         };
-        (Self(Arc::new(Bounded { rhai, limits })), errors)
+        (Self(Arc::new(Bounded { rhai, limits, scripts: told })), errors)
     }
 
     /// Begins a program: the code of one workflow.
@@ -90,7 +104,7 @@ fn register(mut rhai: rhai::Engine, scripts: Vec<Loaded>, limits: &Limits) -> (r
             Ok(module) => {
                 rhai.register_static_module(script.module, module.into());
             }
-            Err(error) => errors.push(refused(&script.file, error.position(), run_words(&error, limits))),
+            Err(error) => errors.push(refused(&script.file, error.position(), run_words(&error, limits, &[]))),
         }
     }
     (rhai, errors)
@@ -107,6 +121,11 @@ fn compile(engine: &rhai::Engine, script: &ScriptFile<'_>, limits: &Limits) -> R
     let mut ast = engine.compile(script.source).map_err(|error| refused(script.file, error.position(), parse_words(&error)))?;
     ast.set_source(script.file);
     Ok(ast)
+}
+
+fn tell(script: &ScriptFile<'_>, ast: &AST) -> Script {
+    let functions = ast.iter_functions().map(|function| format!("{}::{}({})", script.module, function.name, function.params.join(", ")));
+    Script { file: script.file.to_owned(), source: script.source.to_owned(), functions: functions.collect() }
 }
 
 fn is_name(module: &str) -> bool {

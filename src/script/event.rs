@@ -102,7 +102,7 @@ fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// A repeated key becomes a list of its values.
-fn pairs<K: AsRef<str>, V: AsRef<str>>(pairs: impl Iterator<Item = (K, V)>) -> Map {
+pub(super) fn pairs<K: AsRef<str>, V: AsRef<str>>(pairs: impl Iterator<Item = (K, V)>) -> Map {
     let mut map = Map::new();
     for (key, value) in pairs {
         let value = Dynamic::from(value.as_ref().to_owned());

@@ -2,10 +2,11 @@
 
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
-use super::json;
+use super::engine::{Bounded, Script};
 use super::limits::Limits;
+use super::program::Piece;
 use super::scope::VARIABLES;
-use super::{CompileError, Origin};
+use super::{CompileError, Origin, json, library, missing};
 use crate::domain::failure::{Failure, FailureKind};
 
 /// A compile error of code at `origin`.
@@ -24,23 +25,41 @@ pub(super) fn parse_words(error: &ParseError) -> String {
 }
 
 fn unknown_variable(name: &str) -> String {
-    format!("there is no variable `{name}` here; there are {}, and a function in scripts/ sees only its arguments", VARIABLES.join(", "))
+    let near = missing::nearest(name, VARIABLES.into_iter());
+    let meant = near.map_or("; there".to_owned(), |near| format!("; did you mean `{near}`? There"));
+    format!("there is no variable `{name}` here{meant} are {}, and a function in scripts/ sees only its arguments", VARIABLES.join(", "))
 }
 
-/// A failure while code at `origin` ran.
-pub(super) fn failure(error: &EvalAltResult, origin: &Origin, limits: &Limits) -> Failure {
+/// A failure while a piece of code ran.
+pub(super) fn failure(error: &EvalAltResult, piece: &Piece, scope: &rhai::Scope<'_>, engine: &Bounded) -> Failure {
     let (place, innermost) = trace(error);
-    let words = run_words(innermost, limits);
+    let origin = &piece.origin;
+    let words = |source: Option<&str>, position: Position, scope| {
+        let told = source.and_then(|source| missing::explain(innermost, source, offset(source, position)?, scope));
+        told.unwrap_or_else(|| run_words(innermost, &engine.limits, &engine.scripts))
+    };
     let text = match place {
-        Place::Script { file, position } => match (position.line(), position.position()) {
-            (Some(line), Some(column)) => {
-                format!("{file}:{line}:{column}: {words} (called from {}:{}: {})", origin.file, origin.line, origin.field)
+        Place::Script { file, position } => {
+            let source = engine.scripts.iter().find(|script| *script.file == *file).map(|script| &*script.source);
+            let words = words(source, position, None);
+            match (position.line(), position.position()) {
+                (Some(line), Some(column)) => {
+                    format!("{file}:{line}:{column}: {words} (called from {}:{}: {})", origin.file, origin.line, origin.field)
+                }
+                _ => format!("{file}: {words} (called from {}:{}: {})", origin.file, origin.line, origin.field),
             }
-            _ => format!("{file}: {words} (called from {}:{}: {})", origin.file, origin.line, origin.field),
-        },
-        Place::Code(position) => return failure_at(origin, position, &words),
+        }
+        Place::Code(position) => return failure_at(origin, position, &words(Some(&piece.source), position, Some(scope))),
     };
     Failure::new(FailureKind::Script, text)
+}
+
+/// Where a line and column are in the source, in bytes.
+fn offset(source: &str, position: Position) -> Option<usize> {
+    let (line, column) = (position.line()?, position.position()?);
+    let start: usize = source.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let (within, _) = source.get(start..)?.char_indices().nth(column.checked_sub(1)?)?;
+    Some(start + within)
 }
 
 /// A failure with words of our own, at the code's beginning.
@@ -92,18 +111,18 @@ fn trace(error: &EvalAltResult) -> (Place<'_>, &EvalAltResult) {
 const WORDS_CHARS: usize = 1_000;
 
 /// What went wrong, without a place.
-pub(super) fn run_words(error: &EvalAltResult, limits: &Limits) -> String {
-    let words = all_words(error, limits);
+pub(super) fn run_words(error: &EvalAltResult, limits: &Limits, scripts: &[Script]) -> String {
+    let words = all_words(error, limits, scripts);
     match words.char_indices().nth(WORDS_CHARS) {
         Some((end, _)) => format!("{}…", words.get(..end).unwrap_or("")),
         None => words,
     }
 }
 
-fn all_words(error: &EvalAltResult, limits: &Limits) -> String {
+fn all_words(error: &EvalAltResult, limits: &Limits, scripts: &[Script]) -> String {
     match error.unwrap_inner() {
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name),
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => no_function(signature),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => no_function(signature, scripts),
         EvalAltResult::ErrorDataTooLarge(what, _) => format!(
             "{} is over the limit ({} bytes of text, {} list items, {} map entries in one value)",
             what.to_lowercase(),
@@ -120,12 +139,16 @@ fn all_words(error: &EvalAltResult, limits: &Limits) -> String {
         EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
             format!("`{name}` changes its object, and this one can only be read; copy it first with `let`")
         }
+        EvalAltResult::ErrorArrayBounds(items, index, _) => format!("there is no item {index} in this list of {items}; items count from 0"),
+        EvalAltResult::ErrorMismatchDataType(_, actual, _) if actual == "()" => {
+            "expected true or false, and this is missing; `??` gives it a default".to_owned()
+        }
         EvalAltResult::ErrorRuntime(thrown, _) => thrown_words(thrown),
         other => without_place(other),
     }
 }
 
-fn no_function(signature: &str) -> String {
+fn no_function(signature: &str, scripts: &[Script]) -> String {
     const KINDS: [(&str, &str); 6] = [
         ("&str | ImmutableString | String", "text"),
         ("i64", "whole number"),
@@ -137,7 +160,22 @@ fn no_function(signature: &str) -> String {
     let (name, arguments) = signature.strip_suffix(')').and_then(|open| open.split_once(" (")).unwrap_or((signature, ""));
     let shown = KINDS.iter().fold(arguments.to_owned(), |shown, (rhai, ours)| shown.replace(rhai, ours));
     let hint = if shown.contains("missing") { "; a value in it is missing, `??` gives it a default" } else { "" };
-    format!("there is no function `{name}({shown})`{hint}")
+    format!("there is no function `{name}({shown})`{hint}{}", meant(name, scripts))
+}
+
+/// How a function of this name is called, or which name may be meant.
+fn meant(name: &str, scripts: &[Script]) -> String {
+    let own = || scripts.iter().flat_map(|script| &script.functions);
+    let known: Option<&str> = library::functions().find(|function| function.name() == name).map(|function| function.signature);
+    let written = own().map(String::as_str).find(|signature| signature.split('(').next() == Some(name));
+    if let Some(signature) = known.or(written) {
+        return format!("; it is called as {signature}");
+    }
+    let mut names: Vec<&str> = own().filter_map(|signature| signature.split('(').next()).collect();
+    for function in library::functions() {
+        names.push(function.name());
+    }
+    missing::nearest(name, names.into_iter()).map_or(String::new(), |near| format!("; did you mean `{near}`?"))
 }
 
 fn thrown_words(thrown: &rhai::Dynamic) -> String {

@@ -47,6 +47,11 @@ fn evaluate(source: &str, body: &str) -> Result<crate::domain::Value, String> {
 /// The bound on memory looks at the whole process, so these tests run one at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
+pub(super) fn check_within(source: &str) -> Result<crate::domain::Value, String> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    on_worker(|| evaluate(source, "{}"))
+}
+
 #[track_caller]
 fn check(source: &str, expected: &str) {
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,7 +60,7 @@ fn check(source: &str, expected: &str) {
     assert!(message.contains(expected), "{source}\n{message}");
 }
 
-const BIG: &str = "let s = \"0123456789\".repeat(100000);\n";
+pub(super) const BIG: &str = "let s = \"0123456789\".repeat(100000);\n";
 
 fn check_big(source: &str, expected: &str) {
     check(&format!("{BIG}{source}"), expected);
@@ -150,7 +155,7 @@ fn numbers_are_checked() {
     check("-9223372036854775808 / -1", "");
     check("1 % 0", "");
     check("parse_int(\"9\".repeat(100000))", "parse_int: this text is not a whole number");
-    check("parse_int(\"1\", 99)", "radix from 2 to 36");
+    check("parse_int_radix(\"1\", 99)", "radix from 2 to 36");
     check("0.0 / 0.0", "NaN");
     check("10.0 ** 400.0", "inf");
     check("[1, 2][-9223372036854775808]", "");

@@ -157,7 +157,7 @@ fn nested_value(value: &Dynamic, depth: usize) -> Result<Value, String> {
         return items.iter().map(|item| nested_value(item, depth + 1)).collect::<Result<_, _>>().map(Value::Array);
     }
     if let Ok(blob) = value.as_blob_ref() {
-        return Ok(Value::String(super::library::encode::base64(&blob)));
+        return Ok(Value::String(super::library::base64(&blob)));
     }
     scalar(value)
 }

@@ -11,6 +11,7 @@ mod explain;
 mod json;
 pub mod library;
 mod limits;
+mod missing;
 mod program;
 mod room;
 mod scope;
@@ -18,7 +19,13 @@ mod size;
 mod template;
 
 #[cfg(test)]
+mod hostile_library_tests;
+#[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod library_tests;
+#[cfg(test)]
+mod missing_tests;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +35,7 @@ pub use engine::{Engine, ScriptFile};
 pub use event::check_body;
 pub use limits::Limits;
 pub use program::{Program, ProgramBuilder};
+pub use room::{STACK_BYTES, this_thread_has_room};
 pub use scope::{RunInfo, Scope};
 pub use template::TemplateSource;
 

@@ -7,6 +7,7 @@ use rhai::{AST, Dynamic};
 
 use super::engine::{Engine, too_long};
 use super::explain::{compile_error, failure, failure_here};
+use super::missing::was_there;
 use super::scope::{self, Scope};
 use super::template::{Hole, Node, Part, Template, TemplateSource};
 use super::{CompileError, Origin, ambient, json, room};
@@ -48,6 +49,8 @@ type Work<T> = fn(&Program, &What, &mut Scope) -> Result<T, Failure>;
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) ast: AST,
+    /// As written, for errors.
+    pub(super) source: Box<str>,
     pub(super) origin: Origin,
 }
 
@@ -115,7 +118,7 @@ impl ProgramBuilder {
             bounded.rhai.compile_with_scope(&names, text)
         };
         match compiled {
-            Ok(ast) => Ok(Piece { ast, origin }),
+            Ok(ast) => Ok(Piece { ast, source: text.into(), origin }),
             Err(error) => Err(compile_error(&error, &origin)),
         }
     }
@@ -191,7 +194,7 @@ impl Program {
         let Some(compiled) = self.codes.get(index) else {
             return Err(Failure::new(FailureKind::Internal, format!("there is no code {} in this program", code.0)));
         };
-        if !compiled.needs_room {
+        if !compiled.needs_room || room::is_here() {
             return self.guarded(&compiled.what, scope, work);
         }
         let program = self.clone();
@@ -221,7 +224,7 @@ impl Program {
     fn run(&self, piece: &Piece, scope: &mut Scope) -> Result<Dynamic, Failure> {
         let bounded = &self.engine.0;
         let value = bounded.rhai.eval_ast_with_scope::<Dynamic>(&mut scope.rhai, &piece.ast);
-        let value = value.map_err(|error| failure(&error, &piece.origin, &bounded.limits))?;
+        let value = value.map_err(|error| failure(&error, piece, &scope.rhai, bounded))?;
         match ambient::overrun(&bounded.limits) {
             Some(words) => Err(failure_here(&piece.origin, &words)),
             None => Ok(value.flatten()),
@@ -273,7 +276,8 @@ impl Program {
     fn hole_text(&self, hole: &Hole, scope: &mut Scope) -> Result<String, Failure> {
         let value = self.run(&hole.piece, scope)?;
         if value.is_unit() {
-            let words = format!("${{{}}} is missing (use ?? \"\" to make it optional)", hole.source);
+            let words =
+                format!("${{{}}} is missing (use ?? \"\" to make it optional){}", hole.source, was_there(&hole.source, Some(&scope.rhai)));
             return Err(failure_here(&hole.piece.origin, &words));
         }
         json::to_text(&value).map_err(|words| failure_here(&hole.piece.origin, &format!("${{{}}} {words}", hole.source)))

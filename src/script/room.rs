@@ -2,14 +2,30 @@
 //!
 //! A loop can nest lists as deep as its operations and time allow, and Rhai copies, compares and
 //! drops them by recursion: on a 2 MiB thread that is the end of the process. So code that has
-//! loops, closures or calls of scripts runs on threads with a stack as deep as that can get.
+//! loops, closures or calls of scripts runs on threads with a stack as deep as that can get: where it
+//! is called if that is such a thread, as the workers of the server are, and else on one of its own.
 
+use std::cell::Cell;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Only what is touched of it takes memory.
-const STACK_BYTES: usize = 256 << 20;
+/// The stack that scripts need. Only what is touched of it takes memory.
+pub const STACK_BYTES: usize = 256 << 20;
+
+thread_local! {
+    static HAS_ROOM: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Tells that this thread's stack has [`STACK_BYTES`], so that scripts need not be handed to another thread.
+pub fn this_thread_has_room() {
+    HAS_ROOM.set(true);
+}
+
+/// Whether it was told so.
+pub(super) fn is_here() -> bool {
+    HAS_ROOM.get()
+}
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -19,8 +35,9 @@ static IDLE: Mutex<Vec<Sender<Job>>> = Mutex::new(Vec::new());
 /// Whether the source can nest data without its nesting being visible in the source. Sure to be
 /// true when it can; a word in a text may make it true when it cannot, which only costs time.
 pub(super) fn is_needed(source: &str) -> bool {
-    const WORDS: [&str; 8] = ["::", "while", "loop", "for", "do", "fn", "Fn", "call"];
-    WORDS.iter().any(|word| source.contains(word)) || source.replace("||", "").contains('|') || source.contains("|| {")
+    const WORDS: [&str; 7] = ["while", "loop", "for", "do", "fn", "Fn", "call"];
+    let mut words = source.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    source.contains("::") || words.any(|word| WORDS.contains(&word)) || source.replace("||", "").contains('|') || source.contains("|| {")
 }
 
 /// Does the work on a thread with room, and waits for it. `None` if there can be no such thread or it died.

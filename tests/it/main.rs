@@ -12,6 +12,7 @@ mod cli;
 mod crash;
 mod docs;
 mod flows;
+mod functions_doc;
 mod github;
 mod hooks;
 mod kill;

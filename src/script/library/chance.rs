@@ -3,18 +3,19 @@
 use super::super::ambient;
 use super::{Function, Outcome, function, wrong};
 
+pub(super) const ABOUT: &str = "\
+Chance derives from the run and the step: the same step of the same run draws the same again. It is not fit for passwords or tokens.";
+
 pub(super) const FUNCTIONS: &[Function] = &[
-    function("uuid", "uuid() -> text", "A UUID (RFC 9562, version 4). Every call gives another one.", |e, n| {
+    function("uuid() -> text", "A UUID (RFC 9562, version 4). Every call gives another one.", "uuid().len => 36", |e, n| {
         e.register_fn(n, uuid);
     }),
-    function(
-        "random",
-        "random() -> number",
-        "A float from 0 up to, not including, 1; `random(a, b)` a whole number from a to b.",
-        |e, n| {
-            e.register_fn(n, fraction).register_fn(n, whole);
-        },
-    ),
+    function("random() -> number", "A float from 0 up to, not including, 1.", "random() < 1.0 => true", |e, n| {
+        e.register_fn(n, fraction).register_fn(n, |from: i64, to: i64| whole("random", from, to));
+    }),
+    function("random_int(from, to) -> number", "A whole number, both ends included.", "random_int(6, 6) => 6", |e, n| {
+        e.register_fn(n, |from: i64, to: i64| whole("random_int", from, to));
+    }),
 ];
 
 fn uuid() -> String {
@@ -30,9 +31,9 @@ fn fraction() -> f64 {
     (ambient::chance() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-fn whole(from: i64, to: i64) -> Outcome<i64> {
+fn whole(function: &str, from: i64, to: i64) -> Outcome<i64> {
     if to < from {
-        return wrong(format!("random: {from} to {to} holds no number; the smaller one comes first"));
+        return wrong(format!("{function}: {from} to {to} holds no number; the smaller one comes first"));
     }
     let span = u128::from(from.abs_diff(to)) + 1;
     // The product's upper half is even enough: the bias is below span / 2^64.

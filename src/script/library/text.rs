@@ -2,80 +2,137 @@
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, NativeCallContext};
 
-use super::super::json::to_text;
-use super::{Function, Outcome, fits, function, list_fits, wrong};
+use super::super::json::{self, to_text};
+use super::{Function, Outcome, count, fits, function, list_fits, size, wrong};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function("len", "len(text) -> number", "The number of characters; also `text.len`.", |e, n| {
+    function("len(text) -> number", "The number of characters; also `text.len`.", r#""héy".len() => 3"#, |e, n| {
         e.register_fn(n, len).register_get(n, |text: &mut ImmutableString| len(text));
     }),
-    function("is_empty", "is_empty(text) -> bool", "Whether it has no characters.", |e, n| {
-        e.register_fn(n, |text: &str| text.is_empty()).register_get(n, |text: &mut ImmutableString| text.is_empty());
-    }),
-    function("trim", "trim(text) -> text", "Without white space at both ends.", |e, n| {
+    function(
+        "is_empty(text) -> bool",
+        "Whether it has no characters. `is_blank` also takes white space for nothing.",
+        r#""".is_empty() => true"#,
+        |e, n| {
+            e.register_fn(n, |text: &str| text.is_empty()).register_get(n, |text: &mut ImmutableString| text.is_empty());
+        },
+    ),
+    function("trim(text) -> text", "Without white space at both ends.", r#"" a b ".trim() => "a b""#, |e, n| {
         e.register_fn(n, |text: &str| text.trim().to_owned());
     }),
-    function("lower", "lower(text) -> text", "In lower case.", |e, n| {
+    function("trim_start(text) -> text", "Without white space at the start.", r#"" a ".trim_start() => "a ""#, |e, n| {
+        e.register_fn(n, |text: &str| text.trim_start().to_owned());
+    }),
+    function("trim_end(text) -> text", "Without white space at the end.", r#"" a ".trim_end() => " a""#, |e, n| {
+        e.register_fn(n, |text: &str| text.trim_end().to_owned());
+    }),
+    function("lower(text) -> text", "In lower case; also `to_lower`.", r#""Ada".lower() => "ada""#, |e, n| {
         e.register_fn(n, str::to_lowercase).register_fn("to_lower", str::to_lowercase);
     }),
-    function("upper", "upper(text) -> text", "In upper case.", |e, n| {
+    function("upper(text) -> text", "In upper case; also `to_upper`.", r#""Ada".upper() => "ADA""#, |e, n| {
         e.register_fn(n, str::to_uppercase).register_fn("to_upper", str::to_uppercase);
     }),
-    function("contains", "contains(text, part) -> bool", "Whether the part is in it.", |e, n| {
-        e.register_fn(n, |text: &str, part: &str| text.contains(part));
-    }),
-    function("starts_with", "starts_with(text, part) -> bool", "Whether it begins with the part.", |e, n| {
+    function(
+        "contains(text, part) -> bool",
+        "Whether the part is in it. Also of a list, and of a map's keys.",
+        r#""a-b".contains("-") => true"#,
+        |e, n| {
+            e.register_fn(n, |text: &str, part: &str| text.contains(part));
+        },
+    ),
+    function("starts_with(text, part) -> bool", "Whether it begins with the part.", r#""+44 20".starts_with("+44") => true"#, |e, n| {
         e.register_fn(n, |text: &str, part: &str| text.starts_with(part));
     }),
-    function("ends_with", "ends_with(text, part) -> bool", "Whether it ends with the part.", |e, n| {
+    function("ends_with(text, part) -> bool", "Whether it ends with the part.", r#""a.pdf".ends_with(".pdf") => true"#, |e, n| {
         e.register_fn(n, |text: &str, part: &str| text.ends_with(part));
     }),
-    function("index_of", "index_of(text, part) -> number", "Where the part begins, from 0; -1 if it is not there.", |e, n| {
+    function("index_of(text, part) -> number", "Where the part begins; -1 if it is not there.", r#""héy".index_of("y") => 2"#, |e, n| {
         e.register_fn(n, index_of);
     }),
-    function("sub_string", "sub_string(text, start, length) -> text", "A part; a negative start counts from the end.", |e, n| {
-        e.register_fn(n, sub_string).register_fn(n, |text: &str, start: i64| sub_string(text, start, i64::MAX));
-    }),
-    function("truncate", "truncate(text, length) -> text", "At most this many characters.", |e, n| {
-        e.register_fn(n, |text: &str, length: i64| sub_string(text, 0, length));
-    }),
-    function("split", "split(text, separator) -> list", "The parts between separators; its characters for an empty one.", |e, n| {
-        e.register_fn(n, split);
-    }),
-    function("lines", "lines(text) -> list", "Its lines.", |e, n| {
+    function(
+        "count_of(text, part) -> number",
+        "How many times the part is in it, without overlap.",
+        r#""a-b-c".count_of("-") => 2"#,
+        |e, n| {
+            e.register_fn(n, count_of);
+        },
+    ),
+    function(
+        "sub_string(text, start, length?) -> text",
+        "A part; a negative start counts from the end.",
+        r#""hello".sub_string(1, 3) => "ell""#,
+        |e, n| {
+            e.register_fn(n, sub_string).register_fn(n, |text: &str, start: i64| sub_string(text, start, i64::MAX));
+        },
+    ),
+    function(
+        "truncate(text, length, ending?) -> text",
+        "At most this many characters, the ending included, which is there only if something was cut.",
+        r#""Hello world".truncate(6, "…") => "Hello…""#,
+        |e, n| {
+            e.register_fn(n, |text: &str, length: i64| sub_string(text, 0, length)).register_fn(n, truncate);
+        },
+    ),
+    function(
+        "split(text, separator) -> list",
+        "The parts between separators; its characters for an empty one.",
+        r#""a,b".split(",") => ["a", "b"]"#,
+        |e, n| {
+            e.register_fn(n, split);
+        },
+    ),
+    function("lines(text) -> list", "Its lines.", r#""a\r\nb".lines() => ["a", "b"]"#, |e, n| {
         e.register_fn(n, |context: NativeCallContext<'_>, text: &str| listed(&context, text.lines()));
     }),
-    function("join", "join(list, separator) -> text", "The items' texts with the separator between them.", |e, n| {
-        e.register_fn(n, join);
+    function("words(text) -> list", "What is between white space.", r#"" a  b ".words() => ["a", "b"]"#, |e, n| {
+        e.register_fn(n, |context: NativeCallContext<'_>, text: &str| listed(&context, text.split_whitespace()));
     }),
-    function("replace", "replace(text, find, with) -> text", "Every occurrence replaced.", |e, n| {
+    function(
+        "join(list, separator) -> text",
+        "The items' texts with the separator between them.",
+        r#"["a", 1].join("-") => "a-1""#,
+        |e, n| {
+            e.register_fn(n, join);
+        },
+    ),
+    function("replace(text, find, with) -> text", "Every occurrence replaced.", r#""a.b.c".replace(".", "/") => "a/b/c""#, |e, n| {
         e.register_fn(n, replace);
     }),
-    function("repeat", "repeat(text, times) -> text", "Several times in a row.", |e, n| {
+    function(
+        "remove_start(text, part) -> text",
+        "Without the part at the start, if it is there.",
+        r#""re: hi".remove_start("re: ") => "hi""#,
+        |e, n| {
+            e.register_fn(n, |text: &str, part: &str| text.strip_prefix(part).unwrap_or(text).to_owned());
+        },
+    ),
+    function(
+        "remove_end(text, part) -> text",
+        "Without the part at the end, if it is there.",
+        r#""a.pdf".remove_end(".pdf") => "a""#,
+        |e, n| {
+            e.register_fn(n, |text: &str, part: &str| text.strip_suffix(part).unwrap_or(text).to_owned());
+        },
+    ),
+    function("repeat(text, times) -> text", "Several times in a row.", r#""ab".repeat(2) => "abab""#, |e, n| {
         e.register_fn(n, repeat);
     }),
-    function("pad_start", "pad_start(text, length, with) -> text", "Filled up at the start.", |e, n| {
+    function("pad_start(text, length, with) -> text", "Filled up at the start.", r#""7".pad_start(3, "0") => "007""#, |e, n| {
         e.register_fn(n, |context: NativeCallContext<'_>, text: &str, length: i64, with: &str| {
             padding(&context, text, length, with).map(|fill| format!("{fill}{text}"))
         });
     }),
-    function("pad_end", "pad_end(text, length, with) -> text", "Filled up at the end; also `pad`.", |e, n| {
+    function("pad_end(text, length, with) -> text", "Filled up at the end; also `pad`.", r#""a".pad_end(3, ".") => "a..""#, |e, n| {
         e.register_fn(n, pad_end).register_fn("pad", pad_end);
     }),
     function(
-        "parse_int",
-        "parse_int(text) -> number",
-        "The whole number that it is; `parse_int(text, radix)` for a radix from 2 to 36.",
+        "to_text(value) -> text",
+        "A number, `true` or `false` as a text; a list or map as JSON.",
+        r#"to_text(1.5) + to_text([1]) => "1.5[1]""#,
         |e, n| {
-            e.register_fn(n, |text: &str| parse_int(text, 10)).register_fn(n, parse_int);
+            e.register_fn(n, to_any_text);
         },
     ),
-    function("parse_float", "parse_float(text) -> number", "The float that it is.", |e, n| {
-        e.register_fn(n, parse_float);
-    }),
-    function("slug", "slug(text) -> text", "In lower case, everything but letters and digits turned into single hyphens.", |e, n| {
-        e.register_fn(n, slug);
-    }),
 ];
 
 /// `+` of a text and a number, `true` or `false`.
@@ -96,14 +153,6 @@ fn glued(left: &Dynamic, right: &Dynamic) -> Outcome<String> {
     }
 }
 
-fn count(n: usize) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-fn size(n: i64) -> usize {
-    usize::try_from(n.max(0)).unwrap_or(usize::MAX)
-}
-
 fn len(text: &str) -> i64 {
     count(text.chars().count())
 }
@@ -117,21 +166,11 @@ fn sub_string(text: &str, start: i64, length: i64) -> String {
     text.chars().skip(size(start)).take(size(length)).collect()
 }
 
-fn listed<'t>(context: &NativeCallContext<'_>, parts: impl Iterator<Item = &'t str>) -> Outcome<Array> {
+pub(super) fn listed<'t>(context: &NativeCallContext<'_>, parts: impl Iterator<Item = &'t str>) -> Outcome<Array> {
     let limit = context.engine().max_array_size();
-    let list: Array = parts.take(limit.saturating_add(1)).map(Dynamic::from_text).collect();
+    let list: Array = parts.take(limit.saturating_add(1)).map(|part| Dynamic::from(part.to_owned())).collect();
     list_fits(context, list.len())?;
     Ok(list)
-}
-
-trait FromText {
-    fn from_text(text: &str) -> Self;
-}
-
-impl FromText for Dynamic {
-    fn from_text(text: &str) -> Self {
-        text.into()
-    }
 }
 
 fn split(context: NativeCallContext<'_>, text: &str, separator: &str) -> Outcome<Array> {
@@ -190,27 +229,27 @@ fn pad_end(context: NativeCallContext<'_>, text: &str, length: i64, with: &str) 
     padding(&context, text, length, with).map(|fill| format!("{text}{fill}"))
 }
 
-fn slug(text: &str) -> String {
-    let mut slug = String::new();
-    for c in text.chars().flat_map(char::to_lowercase) {
-        if c.is_alphanumeric() {
-            slug.push(c);
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
+fn count_of(text: &str, part: &str) -> i64 {
+    if part.is_empty() { 0 } else { count(text.matches(part).count()) }
+}
+
+fn truncate(text: &str, length: i64, ending: &str) -> String {
+    if len(text) <= length {
+        return text.to_owned();
     }
-    slug.truncate(slug.trim_end_matches('-').len());
-    slug
+    let kept = sub_string(text, 0, length.saturating_sub(len(ending)));
+    sub_string(&format!("{kept}{ending}"), 0, length)
 }
 
-// Rhai's own two repeat the text in their errors, and it may be anything out of a body.
-fn parse_int(text: &str, radix: i64) -> Outcome<i64> {
-    let Some(radix) = u32::try_from(radix).ok().filter(|radix| (2..=36).contains(radix)) else {
-        return wrong("parse_int: expected a radix from 2 to 36");
+fn to_any_text(context: NativeCallContext<'_>, value: Dynamic) -> Outcome<String> {
+    let text = if value.is_array() || value.is_map() {
+        json::to_value(&value).map(|value| value.to_string())
+    } else if value.is_unit() {
+        Err("the value is missing; `??` gives it a default".to_owned())
+    } else {
+        to_text(&value)
     };
-    i64::from_str_radix(text.trim(), radix).or_else(|_| wrong("parse_int: this text is not a whole number"))
-}
-
-fn parse_float(text: &str) -> Outcome<f64> {
-    text.trim().parse().or_else(|_| wrong("parse_float: this text is not a number"))
+    let text = text.or_else(|words| wrong(format!("to_text: {words}")))?;
+    fits(&context, text.len())?;
+    Ok(text)
 }
