@@ -75,6 +75,8 @@ pub struct Webhook {
 pub struct Dedupe {
     /// An expression over `event`; equal values within the window are one event.
     pub key: Code,
+    /// The expression as written.
+    pub text: Arc<str>,
     /// How long a key is remembered.
     pub within: Duration,
 }

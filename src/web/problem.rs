@@ -1,8 +1,9 @@
 //! Errors as RFC 9457 `application/problem+json`. The one place that makes them.
 
 use axum::Json;
+use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::intake::Refusal;
 use crate::intake::verify::Denied;
@@ -95,12 +96,12 @@ impl From<Refusal> for ProblemResponse {
 }
 
 /// No such path.
-pub(super) async fn no_route(uri: Uri) -> ProblemResponse {
+pub(super) async fn no_route(OriginalUri(uri): OriginalUri) -> ProblemResponse {
     let detail = format!("there is nothing at {}: hooks are below /hooks/, the API below /api/", uri.path());
     ProblemResponse::new(StatusCode::NOT_FOUND, "not-found", detail)
 }
 
 /// The path is there, the method is not. The router adds `Allow`.
-pub(super) async fn wrong_method(method: Method, uri: Uri) -> ProblemResponse {
+pub(super) async fn wrong_method(method: Method, OriginalUri(uri): OriginalUri) -> ProblemResponse {
     ProblemResponse::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", format!("{} does not take {method}", uri.path()))
 }

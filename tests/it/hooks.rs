@@ -204,5 +204,5 @@ async fn the_api_needs_the_token() {
     check_problem(&app.get("/runs?status=done").await, 400, "bad-request", "succeeded");
     check_problem(&app.get("/runs/run_nonsense").await, 400, "bad-request", "run_nonsense");
     check_problem(&app.get("/runs/run_00000000000000000000000000").await, 404, "no-run", "run_0000");
-    check_problem(&app.get("/nothing").await, 404, "not-found", "/nothing");
+    check_problem(&app.get("/nothing").await, 404, "not-found", "/api/nothing");
 }

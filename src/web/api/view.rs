@@ -72,7 +72,7 @@ pub(super) fn event_with_body(event: &Event) -> Value {
         map.insert("method".into(), json!(event.head.method));
         map.insert("headers".into(), json!(event.head.headers.iter().cloned().collect::<std::collections::BTreeMap<_, _>>()));
         map.insert("query".into(), json!(event.head.query));
-        map.insert("params".into(), json!(event.head.params));
+        map.insert("params".into(), json!(event.head.params.iter().cloned().collect::<std::collections::BTreeMap<_, _>>()));
         map.insert("content_type".into(), json!(event.head.content_type));
         map.insert("body_bytes".into(), json!(event.body.len()));
         if event.body.len() <= BODY_SHOWN_BYTES {

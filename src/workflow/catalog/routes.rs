@@ -80,6 +80,21 @@ impl fmt::Debug for Routes {
     }
 }
 
+/// The first key in which two hooks on one path and method differ, of those that say what becomes of
+/// a request before any workflow is looked at.
+fn differs(a: &Webhook, b: &Webhook) -> Option<&'static str> {
+    let repeats = |hook: &Webhook| hook.dedupe.as_ref().map(|dedupe| (Arc::clone(&dedupe.text), dedupe.within));
+    if a.verify != b.verify {
+        Some("verify")
+    } else if repeats(a) != repeats(b) {
+        Some("dedupe")
+    } else if a.body_limit_bytes != b.body_limit_bytes {
+        Some("limits.body")
+    } else {
+        None
+    }
+}
+
 impl Routes {
     /// Adds all hooks of a workflow, or none and the reason. `place` is where a trigger's path is written.
     pub(super) fn add(&mut self, loaded: &Arc<Loaded>, place: impl Fn(usize) -> Span, file: &Arc<str>) -> Result<(), Box<Problem>> {
@@ -123,10 +138,9 @@ impl Routes {
         }
         let route = self.by_shape.get(&shape_here).and_then(|index| self.routes.get(*index))?;
         let others = webhook.methods.iter().flat_map(|method| route.hooks(method));
-        let other = others.into_iter().find(|hook| hook.webhook().is_some_and(|other| other.verify != webhook.verify))?;
-        let message =
-            format!("`{}` is also taken by the workflow `{}`, which checks its sender otherwise", webhook.path, other.loaded.workflow.name);
-        Some((message, "let both have the same `verify`, or give one another path"))
+        let (other, key) = others.into_iter().find_map(|hook| Some((hook, differs(hook.webhook()?, webhook)?)))?;
+        let message = format!("`{}` is also taken by the workflow `{}`, with another `{key}`", webhook.path, other.loaded.workflow.name);
+        Some((message, "one request is one event for all: let both say the same, or give one another path"))
     }
 
     fn other(&self, error: &InsertError) -> String {

@@ -1,5 +1,7 @@
 //! Triggers: paths checked, secrets looked for, schedules built.
 
+use std::sync::Arc;
+
 use super::{Compiler, path, schedule};
 use crate::domain::workflow::{Dedupe, ScheduleTrigger, Trigger, Webhook};
 use crate::workflow::file::{DedupeFile, TriggerFile, WebhookFile};
@@ -58,6 +60,6 @@ impl Compiler<'_, '_> {
 
     fn dedupe(&mut self, file: &DedupeFile, index: usize) -> Option<Dedupe> {
         let key = self.expression(&file.key, &format!("when[{index}].dedupe.key"))?;
-        Some(Dedupe { key, within: file.within })
+        Some(Dedupe { key, text: Arc::clone(&file.key.text), within: file.within })
     }
 }
