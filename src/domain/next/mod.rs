@@ -170,3 +170,6 @@ fn blocked<'w>(walk: Walk<'w, '_>, deadline: Option<Timestamp>) -> Next<'w> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;
