@@ -15,6 +15,7 @@ mod flows;
 mod functions_doc;
 mod github;
 mod hooks;
+mod journals;
 mod kill;
 mod licences;
 mod load;
