@@ -95,7 +95,7 @@ impl App {
     pub async fn start(config: Config, listener: TcpListener, parts: Parts) -> Result<Self, StartError> {
         let clock = parts.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let data_error = |error| StartError::Data { path: config.data.clone(), error };
-        std::fs::create_dir_all(&config.data).map_err(data_error)?;
+        make_private(&config.data).map_err(data_error)?;
         let store = match parts.store {
             Some(store) => store,
             None => open_store(&config)?,
@@ -198,6 +198,12 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Events and histories are nobody else's to read.
+fn make_private(folder: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     let settings = store::embedded::Settings { free_space_min_bytes: config.limits.disk_free_bytes, ..Default::default() };
     store::embedded::open(&config.store, settings)
@@ -236,10 +242,15 @@ async fn forget_keys(journal: Arc<Journal>, clock: Arc<dyn Clock>, stopping: Can
             () = stopping.cancelled() => return,
             () = clock.sleep_until(clock.now().after(EVERY)) => {}
         }
-        match journal.store().forget_keys(clock.now(), AT_ONCE).await {
-            Ok(0) => {}
-            Ok(count) => tracing::debug!(count, "dedupe keys forgotten"),
-            Err(error) => tracing::warn!(error = %error, "dedupe keys could not be forgotten; tried again later"),
+        loop {
+            match journal.store().forget_keys(clock.now(), AT_ONCE).await {
+                Ok(AT_ONCE) if !stopping.is_cancelled() => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(error = %error, "dedupe keys could not be forgotten; tried again later");
+                    break;
+                }
+            }
         }
     }
 }

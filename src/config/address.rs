@@ -1,7 +1,7 @@
 //! How the CLI finds its server: flags, `HENCE_URL`, or what the server left in its data folder.
 
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use base64::Engine as _;
@@ -82,6 +82,8 @@ pub fn forget_address(data: &Path) {
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // `mode` is for new files alone.
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
     writeln!(file, "{text}")?;
     file.sync_all()
 }

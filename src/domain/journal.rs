@@ -226,6 +226,30 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Its name, without what it holds.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::ConditionFailed { .. } => "condition_failed",
+            Self::StepSkipped { .. } => "step_skipped",
+            Self::BranchTaken { .. } => "branch_taken",
+            Self::VarsSet { .. } => "vars_set",
+            Self::StepEvaluated { .. } => "step_evaluated",
+            Self::LoopBegan { .. } => "loop_began",
+            Self::IterationEnded { .. } => "iteration_ended",
+            Self::RoundEnded { .. } => "round_ended",
+            Self::WaitBegan { .. } => "wait_began",
+            Self::CallStarted { .. } => "call_started",
+            Self::CallSucceeded { .. } => "call_succeeded",
+            Self::CallRetried { .. } => "call_retried",
+            Self::StepFailed { .. } => "step_failed",
+            Self::RunStopped { .. } => "run_stopped",
+            Self::RunTimedOut { .. } => "run_timed_out",
+            Self::CancelRequested => "cancel_requested",
+            Self::RunFinished { .. } => "run_finished",
+        }
+    }
+
     /// The step the fact is about.
     #[must_use]
     pub fn step(&self) -> Option<&Address> {

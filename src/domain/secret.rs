@@ -61,8 +61,12 @@ impl Secrets {
         self.0.iter().map(|(name, secret)| (name.clone(), Value::String(secret.0.clone()))).collect()
     }
 
+    /// The longest first: one may be the beginning of another.
     fn masked(&self) -> impl Iterator<Item = &str> {
-        self.0.values().map(|secret| secret.0.as_str()).filter(|value| SHORTEST_MASKED_BYTES <= value.len())
+        let mut values: Vec<_> =
+            self.0.values().map(|secret| secret.0.as_str()).filter(|value| SHORTEST_MASKED_BYTES <= value.len()).collect();
+        values.sort_unstable_by_key(|value| std::cmp::Reverse(value.len()));
+        values.into_iter()
     }
 
     /// Replaces every secret in a text.
@@ -110,6 +114,11 @@ mod tests {
         let mut value = json!({"a": ["say hunter22 twice: hunter22", 1], "hunter22": null});
         secrets.mask_value(&mut value);
         assert_eq!(value, json!({"a": ["say *** twice: ***", 1], "***": null}));
+        let nested =
+            Secrets::new(BTreeMap::from([("A".to_owned(), Secret::new("hunter22")), ("B".to_owned(), Secret::new("hunter22-extra"))]));
+        let mut text = "hunter22-extra hunter22".to_owned();
+        nested.mask_text(&mut text);
+        assert_eq!(text, "*** ***");
         assert_eq!(format!("{secrets:?}"), r#"Secrets({"KEY": ***})"#);
     }
 }

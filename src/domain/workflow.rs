@@ -33,6 +33,8 @@ pub struct Workflow {
     pub on_error: Vec<Step>,
     /// How long a run may take, waits included.
     pub timeout: Option<Duration>,
+    /// The ids of steps inside loops: each iteration has its own.
+    pub loop_ids: Vec<Arc<str>>,
 }
 
 /// One entry of `when`.
@@ -49,7 +51,7 @@ pub enum Trigger {
 /// A schedule, and the name its slots are remembered by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleTrigger {
-    /// `WORKFLOW/N`, N the trigger's place in `when`: the key of the schedule's cursor.
+    /// `WORKFLOW/N`, N the trigger's place in `when`: what `event.path` says.
     pub name: Arc<str>,
     /// When it is due.
     pub schedule: Schedule,
@@ -345,6 +347,21 @@ impl Workflow {
         });
         ids
     }
+}
+
+/// The ids of steps inside loops.
+#[must_use]
+pub fn loop_ids(blocks: &[&[Step]]) -> Vec<Arc<str>> {
+    let mut ids = Vec::new();
+    for_each_step(blocks, &mut |step| {
+        if matches!(step.kind, StepKind::Foreach { .. } | StepKind::Repeat { .. }) {
+            let inside: Vec<_> = step.kind.blocks().collect();
+            for_each_step(&inside, &mut |step| ids.extend(step.id.clone()));
+        }
+    });
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// Every step of these blocks and inside them, in the order of writing.

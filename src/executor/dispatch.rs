@@ -115,6 +115,10 @@ impl Dispatcher {
                     self.ready.push_back(Ready { run, fresh: None, cancel: true });
                 } else if let Some(ready) = self.ready.iter_mut().find(|ready| ready.run == run) {
                     ready.cancel = true;
+                } else {
+                    // Put down before, or ended just now: driving it tells.
+                    self.executor.journal.found_waiting(1);
+                    self.ready.push_back(Ready { run, fresh: None, cancel: true });
                 }
             }
         }
@@ -143,7 +147,7 @@ impl Dispatcher {
                 token.cancel();
             }
             self.driven.insert(run, token.clone());
-            self.executor.journal.begun(run, true);
+            self.executor.journal.begun(run);
             let report = Report { run, end: Some(End::Lost), to: self.ended.clone() };
             let claim = Claim { run, fresh, cancel: token };
             let (executor, stop) = (Arc::clone(&self.executor), self.stop.clone());

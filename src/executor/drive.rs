@@ -6,15 +6,16 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::perform::{self, CallEnd};
+use super::revisions::NoRevision;
 use super::{Executor, Stop};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
-use crate::domain::journal::{Entry, Fact, Outcome};
+use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::next::{Next, Task, Todo, deadline, next};
 use crate::domain::run::{Impossible, Phase, Run, Status};
 use crate::domain::time::Timestamp;
 use crate::script::Scope;
-use crate::store::{Commit, CommitError, FreshRun, RunError};
+use crate::store::{Commit, CommitError, FreshRun, RunError, StoreError};
 use crate::workflow::catalog::Loaded;
 use crate::workflow::evaluate;
 
@@ -52,8 +53,11 @@ enum Stuck {
     Impossible(#[from] Impossible),
 }
 
-/// How long to wait before a commit is tried again when the store cannot write.
-const COMMIT_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+/// How long to wait before the store is tried again when it cannot read or write.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// So many facts of steps without calls are made durable at a time.
+const FACTS_AT_ONCE: usize = 256;
 
 /// One run in hand.
 struct Driver<'e> {
@@ -68,52 +72,82 @@ struct Driver<'e> {
 /// Takes a run as far as it goes.
 pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End {
     let Claim { run, fresh, cancel } = claim;
-    match open(executor, run, fresh).await {
-        Ok(Some(driver)) => match Box::pin(driver.go(&cancel, stop)).await {
-            Ok(end) => end,
-            Err(error) => give_up(run, &error),
-        },
-        Ok(None) => End::Finished,
-        Err(error) => {
-            tracing::error!(run.id = %run, error = %error, "the run cannot go on; it is tried again at the next start");
-            End::Released
+    let mut driver = match open(executor, run, fresh).await {
+        Ok(Some(driver)) => driver,
+        Ok(None) => return End::Finished,
+        Err(Closed::Store(error)) => {
+            tracing::error!(run.id = %run, error = %error, "the run cannot be read now; it is tried again in a moment");
+            return End::Parked(executor.clock.now().after(AGAIN));
+        }
+        Err(Closed::Broken(why)) => {
+            tracing::error!(run.id = %run, error = why, "the run cannot go on; it is tried again at the next start");
+            return End::Released;
+        }
+    };
+    match Box::pin(driver.go(&cancel, stop)).await {
+        Ok(end) => end,
+        Err(Stuck::Commit(error)) => give_up(run, &error),
+        Err(Stuck::Impossible(error)) => {
+            // To do it again would lead here again: the run ends, in sight.
+            tracing::error!(run.id = %run, error = %error, "a fault in hence ended the run; please report this");
+            let error = Failure::new(FailureKind::Internal, format!("a fault in hence: {error}; please report this"));
+            let outcome = Outcome::Failed { step: None, error };
+            driver.finish(outcome, executor.clock.now(), stop).await.unwrap_or_else(|error| give_up(run, &error))
         }
     }
 }
 
-fn give_up(run: RunId, error: &Stuck) -> End {
+/// Why a run could not be brought into memory.
+enum Closed {
+    /// The store could not be read now.
+    Store(StoreError),
+    /// What was read is no run that can go on.
+    Broken(String),
+}
+
+impl From<StoreError> for Closed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+fn give_up(run: RunId, error: &impl std::fmt::Display) -> End {
     tracing::error!(run.id = %run, error = %error, "the run was put down; it goes on at the next start");
     End::Released
 }
 
 /// Brings a run into memory: from the hand of intake, or from the store.
-async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Box<FreshRun>>) -> Result<Option<Driver<'e>>, String> {
+async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Box<FreshRun>>) -> Result<Option<Driver<'e>>, Closed> {
     let store = executor.journal.store();
     let (name, revision, event, accepted, facts) = if let Some(fresh) = fresh {
         let FreshRun { run, event } = *fresh;
         let accepted = event.head.received;
         (run.workflow, run.revision, event, accepted, run.facts)
     } else {
-        let head = store.run(id).await.map_err(|e| e.to_string())?.ok_or("it is not in the store")?;
+        let Some(head) = store.run(id).await? else { return Err(Closed::Broken("it is not in the store".to_owned())) };
         if head.status.is_final() {
             return Ok(None);
         }
-        let event = store.event(head.event).await.map_err(|e| e.to_string())?.ok_or("its event is not in the store")?;
-        let facts = store.facts(id).await.map_err(|e| e.to_string())?;
+        let event = store.event(head.event).await?;
+        let event = event.ok_or_else(|| Closed::Broken("its event is not in the store".to_owned()))?;
+        let facts = store.facts(id).await?;
         (head.workflow, head.revision, Arc::new(event), head.accepted, facts)
     };
-    let loaded = executor.revisions.find(store, &name, revision).await.map_err(|e| e.to_string())?;
-    let run = Run::replay(id, accepted, facts).map_err(|e| e.to_string())?;
+    let loaded = executor.revisions.find(store, &name, revision).await.map_err(|error| match error {
+        NoRevision::Store(error) => Closed::Store(error),
+        NoRevision::Unknown(_) | NoRevision::Broken(..) => Closed::Broken(error.to_string()),
+    })?;
+    let run = Run::replay(id, accepted, facts).map_err(|error| Closed::Broken(error.to_string()))?;
     let scope = evaluate::scope_of(&loaded, &run, &event);
     Ok(Some(Driver { executor, loaded, run, scope, buffer: Vec::new() }))
 }
 
 impl Driver<'_> {
-    async fn go(mut self, cancel: &CancellationToken, stop: &Stop) -> Result<End, Stuck> {
+    async fn go(&mut self, cancel: &CancellationToken, stop: &Stop) -> Result<End, Stuck> {
         let loaded = Arc::clone(&self.loaded);
         let workflow = &loaded.workflow;
         let mut calls = FuturesUnordered::new();
-        let mut calling: Vec<crate::domain::journal::Address> = Vec::new();
+        let mut calling: Vec<Address> = Vec::new();
         loop {
             let now = self.executor.clock.now();
             self.interrupt(cancel.is_cancelled(), now)?;
@@ -125,15 +159,25 @@ impl Driver<'_> {
                 }
                 Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
             };
-            if self.evaluate(&todos, now)? {
-                continue;
+            if self.evaluate(&todos, &calling, now)? {
+                if self.buffer.len() < FACTS_AT_ONCE {
+                    continue;
+                }
+                // A long run without calls lets others work, can be stopped, and does not begin anew after a crash.
+                self.flush(Status::Running, None, stop).await?;
+                tokio::task::yield_now().await;
+                if !stop.soft.is_cancelled() {
+                    continue;
+                }
             }
             if stop.soft.is_cancelled() && calls.is_empty() {
                 self.flush(Status::Running, None, stop).await?;
                 return Ok(End::Released);
             }
+            let mut failed = false;
             for todo in todos {
-                if calling.contains(&todo.address) {
+                // Nothing begins while the server stops.
+                if calling.contains(&todo.address) || stop.soft.is_cancelled() {
                     continue;
                 }
                 let Some(call) = perform::prepare(self.executor, &loaded, &todo, &mut self.scope, &self.run) else { continue };
@@ -147,10 +191,13 @@ impl Driver<'_> {
                         calling.push(todo.address.clone());
                         calls.push(call.make());
                     }
-                    Err((attempts, error)) => self.record(todo.moment, Fact::StepFailed { step: todo.address, attempts, error })?,
+                    Err((attempts, error)) => {
+                        failed = true;
+                        self.record(todo.moment, Fact::StepFailed { step: todo.address, attempts, error })?;
+                    }
                 }
             }
-            if calls.is_empty() {
+            if failed || calls.is_empty() {
                 continue;
             }
             // What one branch has finished is durable before another one is waited for.
@@ -184,13 +231,15 @@ impl Driver<'_> {
     }
 
     /// Does everything that touches nothing outside. Says whether there was any.
-    fn evaluate(&mut self, todos: &[Todo<'_>], now: Timestamp) -> Result<bool, Stuck> {
+    fn evaluate(&mut self, todos: &[Todo<'_>], calling: &[Address], now: Timestamp) -> Result<bool, Stuck> {
         let loaded = Arc::clone(&self.loaded);
         let mut any = false;
         for todo in todos {
-            if matches!(todo.task, Task::Call { .. }) {
+            // A call that this driver has begun is not interrupted.
+            if matches!(todo.task, Task::Call { .. }) || calling.contains(&todo.address) {
                 continue;
             }
+            let phase = std::mem::discriminant(&self.run.phase);
             let fact = evaluate::evaluate(&loaded, todo, &mut self.scope, &self.run, now, &self.executor.secrets);
             if let (Some(id), Fact::StepEvaluated { output, .. }) = (&todo.step.id, &fact) {
                 self.scope.set_step(id, output);
@@ -201,6 +250,10 @@ impl Driver<'_> {
                 self.scope.set_vars(&self.run.vars);
             }
             any = true;
+            if std::mem::discriminant(&self.run.phase) != phase {
+                // The others may not matter any more.
+                break;
+            }
         }
         Ok(any)
     }
@@ -229,10 +282,11 @@ impl Driver<'_> {
         self.record(now, fact)
     }
 
-    async fn finish(mut self, outcome: Outcome, now: Timestamp, stop: &Stop) -> Result<End, Stuck> {
+    async fn finish(&mut self, outcome: Outcome, now: Timestamp, stop: &Stop) -> Result<End, Stuck> {
         if let Outcome::Failed { step, error } = &outcome {
+            // The message may repeat what the other side said: it is in the history, not in the log.
             let step = step.as_ref().map(tracing::field::display);
-            tracing::warn!(run.id = %self.run.id, workflow.name = %self.loaded.workflow.name, step.id = step, error = %error, "run failed");
+            tracing::warn!(run.id = %self.run.id, workflow.name = %self.loaded.workflow.name, step.id = step, kind = ?error.kind, status = error.status, "run failed");
         }
         let status = Status::from(&outcome);
         self.record(now, Fact::RunFinished { outcome })?;
@@ -270,14 +324,16 @@ impl Driver<'_> {
             match self.executor.journal.commit(commit.clone()).await {
                 // The write that seemed to fail had reached the disk.
                 Err(CommitError::Conflict { len, .. }) if told && len == after => return Ok(()),
-                Err(CommitError::Store(error)) if !stop.soft.is_cancelled() && !matches!(error, crate::store::StoreError::Closed) => {
+                Err(CommitError::Store(error))
+                    if !stop.soft.is_cancelled() && !matches!(error, StoreError::Closed | StoreError::Damaged(_)) =>
+                {
                     if !told {
                         tracing::error!(run.id = %self.run.id, error = %error, "facts wait in memory until the store can write again");
                         told = true;
                     }
                     tokio::select! {
                         () = stop.soft.cancelled() => {}
-                        () = self.executor.clock.sleep_until(self.executor.clock.now().after(COMMIT_AGAIN)) => {}
+                        () = self.executor.clock.sleep_until(self.executor.clock.now().after(AGAIN)) => {}
                     }
                 }
                 result => return result,

@@ -59,7 +59,7 @@ pub(super) fn prepare<'w>(
     run: &Run,
 ) -> Option<Result<Prepared<'w>, (u32, Failure)>> {
     let (StepKind::Call(call), &Task::Call { attempt }) = (&todo.step.kind, &todo.task) else { return None };
-    evaluate::set_context(todo, scope, run);
+    evaluate::set_context(loaded, todo, scope, run);
     scope.set_secrets(Some(&executor.secret_values));
     let request = render(executor, loaded, call, &todo.address, scope, run.id);
     scope.set_secrets(None);

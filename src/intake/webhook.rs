@@ -32,12 +32,14 @@ impl Intake {
         let catalog = self.current.get();
         let found = catalog.route(path).ok_or_else(|| Refusal::NoHook(path.to_owned()))?;
         let hooks = found.route.hooks(method);
-        let Some(first) = hooks.first() else {
+        if hooks.is_empty() {
             let allowed = found.route.methods().map(str::to_owned).collect();
             return Err(Refusal::Method { method: method.to_owned(), allowed });
-        };
-        // Names of path parameters are each workflow's own; the event has those of the first.
-        let params = found.params(first);
+        }
+        // Each workflow names the parts of the path as it likes: the event has the names of all.
+        let mut params: Vec<(String, String)> = hooks.iter().flat_map(|hook| found.params(hook)).collect();
+        params.sort_unstable();
+        params.dedup();
         let targets: Vec<Target> = hooks.iter().map(|hook| Target { loaded: Arc::clone(&hook.loaded), trigger: hook.trigger }).collect();
         let limits = targets.iter().filter_map(webhook).filter_map(|hook| hook.body_limit_bytes);
         let body_limit_bytes = limits.max().unwrap_or(self.body_limit_bytes);

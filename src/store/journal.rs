@@ -40,7 +40,7 @@ pub struct FreshRun {
 pub struct Journal {
     store: Arc<dyn Store>,
     queue: mpsc::Sender<Job>,
-    waiting: AtomicUsize,
+    waiting: Arc<AtomicUsize>,
     backlog_limit: usize,
     driven: Mutex<HashSet<RunId>>,
 }
@@ -48,7 +48,32 @@ pub struct Journal {
 struct Job {
     write: Write,
     feed: Vec<Feed>,
+    waiting: Waiting,
     done: oneshot::Sender<Result<Written, StoreError>>,
+}
+
+/// Runs that are counted as waiting. Counted back when dropped, whoever drops it: the sender that
+/// went away, or the committer. Kept when the runs were accepted.
+struct Waiting {
+    count: Arc<AtomicUsize>,
+    runs: usize,
+}
+
+impl Waiting {
+    fn new(count: &Arc<AtomicUsize>, runs: usize) -> Self {
+        count.fetch_add(runs, Ordering::Relaxed);
+        Self { count: Arc::clone(count), runs }
+    }
+
+    fn keep(mut self) {
+        self.runs = 0;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.count.fetch_sub(self.runs, Ordering::Relaxed);
+    }
 }
 
 /// The committer: run it as a task. It ends once every [`Journal`] is dropped and the queue is empty.
@@ -66,7 +91,7 @@ impl Journal {
         let (queue, jobs) = mpsc::channel(QUEUE_LIMIT);
         let (feed, fed) = mpsc::channel(QUEUE_LIMIT);
         let committer = Committer { store: Arc::clone(&store), queue: jobs, feed };
-        let journal = Self { store, queue, waiting: AtomicUsize::new(0), backlog_limit, driven: Mutex::default() };
+        let journal = Self { store, queue, waiting: Arc::default(), backlog_limit, driven: Mutex::default() };
         (Arc::new(journal), committer, fed)
     }
 
@@ -87,13 +112,7 @@ impl Journal {
         }
         let feed: Vec<Feed> =
             accept.runs.iter().map(|run| Feed::Run(Box::new(FreshRun { run: run.clone(), event: Arc::clone(&accept.event) }))).collect();
-        let starting = feed.len();
-        self.waiting.fetch_add(starting, Ordering::Relaxed);
-        let written = self.write(Write::Accept(accept), feed).await;
-        if !matches!(written, Ok(Written::Accepted(Accepted::New))) {
-            self.waiting.fetch_sub(starting, Ordering::Relaxed);
-        }
-        match written? {
+        match self.write(Write::Accept(accept), feed).await? {
             Written::Accepted(accepted) => Ok(accepted),
             Written::Refused(CommitError::Store(error)) => Err(error),
             other => Err(out_of_step(&other)),
@@ -134,19 +153,19 @@ impl Journal {
 
     async fn write(&self, write: Write, feed: Vec<Feed>) -> Result<Written, StoreError> {
         let (done, answer) = oneshot::channel();
-        self.queue.send(Job { write, feed, done }).await.ok().ok_or(StoreError::Closed)?;
+        let runs = feed.iter().filter(|item| matches!(item, Feed::Run(_))).count();
+        let waiting = Waiting::new(&self.waiting, runs);
+        self.queue.send(Job { write, feed, waiting, done }).await.ok().ok_or(StoreError::Closed)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// The executor began with runs that were accepted or found open.
-    pub fn begun(&self, run: RunId, was_waiting: bool) {
-        if was_waiting {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-        }
+    /// The executor has begun with a run that waited.
+    pub fn begun(&self, run: RunId) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
         self.driven().insert(run);
     }
 
-    /// The executor found this many open runs at start.
+    /// This many more runs wait for the executor: found at start, or woken.
     pub fn found_waiting(&self, runs: usize) {
         self.waiting.fetch_add(runs, Ordering::Relaxed);
     }
@@ -183,26 +202,32 @@ fn out_of_step(written: &Written) -> StoreError {
     StoreError::Io(format!("the store answered another write than the one it was given ({written:?})"))
 }
 
+/// The most runs that are looked for after writes that failed.
+const DOUBTFUL_LIMIT: usize = 100_000;
+
 impl Committer {
     /// Writes until the last [`Journal`] is gone.
     pub async fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH_LIMIT);
+        let mut doubtful: Vec<(Feed, Waiting)> = Vec::new();
         while 0 < self.queue.recv_many(&mut jobs, BATCH_LIMIT).await {
             let mut writes = Vec::with_capacity(jobs.len());
             let mut waiting = Vec::with_capacity(jobs.len());
             for job in jobs.drain(..) {
                 writes.push(job.write);
-                waiting.push((job.feed, job.done));
+                waiting.push((job.feed, job.waiting, job.done));
             }
             match self.store.write(writes).await {
                 Ok(written) => {
-                    for (written, (feed, done)) in written.into_iter().zip(waiting) {
-                        self.tell(&written, feed).await;
+                    for (written, (feed, waiting, done)) in written.into_iter().zip(waiting) {
+                        self.tell(&written, feed, waiting).await;
                         answer(done, Ok(written));
                     }
+                    self.resolve(&mut doubtful).await;
                 }
                 Err(error) => {
-                    for (_, done) in waiting {
+                    for (feed, waiting, done) in waiting {
+                        doubt(&mut doubtful, feed, &waiting);
                         answer(done, Err(error.clone()));
                     }
                 }
@@ -210,8 +235,9 @@ impl Committer {
         }
     }
 
-    async fn tell(&self, written: &Written, feed: Vec<Feed>) {
+    async fn tell(&self, written: &Written, feed: Vec<Feed>, waiting: Waiting) {
         if matches!(written, Written::Accepted(Accepted::New) | Written::Canceling(true)) {
+            waiting.keep();
             for item in feed {
                 if self.feed.send(item).await.is_err() {
                     // The executor has stopped; what is stored goes on at the next start.
@@ -219,6 +245,38 @@ impl Committer {
                 }
             }
         }
+    }
+
+    /// A write that reported an error may have reached the disk all the same, and its sender's retry
+    /// is then a repeat that starts nothing: so runs of failed writes are looked for, and begun if they are there.
+    async fn resolve(&self, doubtful: &mut Vec<(Feed, Waiting)>) {
+        for (item, waiting) in std::mem::take(doubtful) {
+            let run = match &item {
+                Feed::Run(fresh) => fresh.run.id,
+                Feed::Cancel(run) => *run,
+            };
+            match self.store.run(run).await {
+                Ok(Some(head)) if !head.status.is_final() => {
+                    waiting.keep();
+                    if self.feed.send(item).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(_) => {}
+                Err(_still_failing) => doubtful.push((item, waiting)),
+            }
+        }
+    }
+}
+
+fn doubt(doubtful: &mut Vec<(Feed, Waiting)>, feed: Vec<Feed>, waiting: &Waiting) {
+    for item in feed {
+        if DOUBTFUL_LIMIT <= doubtful.len() {
+            tracing::error!("too many writes have failed; runs of theirs that reached the disk go on at the next start");
+            return;
+        }
+        let runs = usize::from(matches!(item, Feed::Run(_)));
+        doubtful.push((item, Waiting::new(&waiting.count, runs)));
     }
 }
 

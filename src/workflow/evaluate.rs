@@ -20,16 +20,13 @@ pub const ITEMS_LIMIT: usize = 10_000;
 
 /// The fact that doing a step gives, unless it is a call. `now` is the time of facts that have one of their own.
 pub fn evaluate(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run, now: Timestamp, secrets: &Secrets) -> Fact {
-    set_context(todo, scope, run);
+    set_context(loaded, todo, scope, run);
     let step = todo.address.clone();
     let fact = match &todo.task {
         Task::Evaluate => facts_of(loaded, todo, scope, run),
         Task::EndRound { round, output } => end_round(loaded, todo, scope, *round, output, now),
         Task::GiveUp { attempt } => return interrupted(todo, *attempt),
-        Task::Conclude { output } => {
-            leave_loop(todo, scope);
-            return Fact::StepEvaluated { step, output: Arc::clone(output) };
-        }
+        Task::Conclude { output } => return Fact::StepEvaluated { step, output: Arc::clone(output) },
         Task::EndIteration { index, output } => return Fact::IterationEnded { step, index: *index, output: Arc::clone(output) },
         Task::Wake => return Fact::StepEvaluated { step, output: Arc::default() },
         Task::Call { .. } => Err(Failure::new(FailureKind::Internal, "a call was evaluated: please report this")),
@@ -53,7 +50,14 @@ fn facts_of(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run) -> R
         // Their own work is done by others; all there was to evaluate is the condition.
         StepKind::Call(_) | StepKind::Repeat { .. } | StepKind::Parallel { .. } => Fact::BranchTaken { step, branch: Branch::THEN },
         StepKind::Script(code) => Fact::StepEvaluated { step, output: Arc::new(program.value(*code, scope)?) },
-        StepKind::Set(values) => Fact::VarsSet { step, vars: set(program, values, scope, run)? },
+        StepKind::Set(values) => {
+            let vars = set(program, values, scope, run);
+            if vars.is_err() {
+                // A step that failed has set nothing.
+                scope.set_vars(&run.vars);
+            }
+            Fact::VarsSet { step, vars: vars? }
+        }
         StepKind::If { condition, .. } => {
             let branch = if program.truth(*condition, scope)? { Branch::THEN } else { Branch::ELSE };
             Fact::BranchTaken { step, branch }
@@ -88,14 +92,6 @@ fn set(program: &Program, values: &[(Arc<str>, Code)], scope: &mut Scope, run: &
         written.insert(name.to_string(), value);
     }
     Ok(written)
-}
-
-/// What an iteration's steps left is seen inside the loop alone.
-fn leave_loop(todo: &Todo<'_>, scope: &mut Scope) {
-    if matches!(todo.step.kind, StepKind::Foreach { .. } | StepKind::Repeat { .. }) {
-        let blocks: Vec<_> = todo.step.kind.blocks().collect();
-        for_each_step(&blocks, &mut |inside| inside.id.iter().for_each(|id| scope.clear_step(id)));
-    }
 }
 
 fn as_text(value: Value) -> String {
@@ -141,7 +137,6 @@ fn end_round(
         return Err(Failure::new(FailureKind::Internal, "a round of a step that is no `repeat`: please report this"));
     };
     if loaded.program.truth(*until, scope)? {
-        leave_loop(todo, scope);
         return Ok(Fact::StepEvaluated { step, output: Arc::clone(output) });
     }
     let rounds = round.saturating_add(1);
@@ -163,9 +158,11 @@ fn interrupted(todo: &Todo<'_>, attempt: u32) -> Fact {
 }
 
 /// Sets what a step's expressions see: the moment, chance, its iterations, and the failure that a handler is there for.
-pub fn set_context(todo: &Todo<'_>, scope: &mut Scope, run: &Run) {
+pub fn set_context(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run) {
     scope.set_moment(todo.moment, seed(run.id, &todo.address));
     set_error(todo, scope);
+    // What an iteration's steps left is seen inside that iteration alone.
+    loaded.workflow.loop_ids.iter().for_each(|id| scope.clear_step(id));
     set_loops(&todo.loops, scope, run);
 }
 
@@ -184,9 +181,8 @@ fn set_loops(loops: &[Iteration<'_>], scope: &mut Scope, run: &Run) {
                 let Some(id) = &inside.id else { return };
                 let below = inside.address.as_str().get(prefix.len()..).unwrap_or_default();
                 let here = Address::new(format!("{address}[{index}]{below}"));
-                match run.steps.get(&here).map(|stamped| &stamped.state) {
-                    Some(StepState::Done { output }) => scope.set_step(id, output),
-                    _ => scope.clear_step(id),
+                if let Some(Stamped { state: StepState::Done { output }, .. }) = run.steps.get(&here) {
+                    scope.set_step(id, output);
                 }
             });
         }

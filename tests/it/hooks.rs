@@ -206,3 +206,17 @@ async fn the_api_needs_the_token() {
     check_problem(&app.get("/runs/run_00000000000000000000000000").await, 404, "no-run", "run_0000");
     check_problem(&app.get("/nothing").await, 404, "not-found", "/api/nothing");
 }
+
+#[tokio::test]
+async fn workflows_that_share_a_path_name_its_parts_each_in_its_own_way() {
+    let says =
+        |name: &str| format!("when: [{{webhook: {{path: 'shared/{{{name}}}', verify: none}}}}]\nsteps: [{{stop: event.params.{name}}}]\n");
+    let project = Project::new(&[("workflows/a.yaml", &says("id")), ("workflows/b.yaml", &says("order"))]);
+    let app = TestApp::start(&project, Recorder::fine()).await;
+    let answer = app.post("shared/o-7", &json!({})).await;
+    assert_eq!(answer.runs().len(), 2);
+    for run in answer.runs() {
+        app.ended(run).await;
+        assert_eq!(app.get(&format!("/runs/{run}")).await.body["output"], "o-7");
+    }
+}

@@ -19,6 +19,7 @@ mod journals;
 mod kill;
 mod licences;
 mod load;
+mod odd;
 mod process;
 mod reload;
 mod runs;

@@ -95,7 +95,7 @@ async fn hostile_scripts_fail_their_own_run_and_the_others_go_on() {
     let app = TestApp::start(&project, Recorder::fine()).await;
     let (endless, double) = (app.begin("loop", json!({})).await, app.begin("double", json!({})).await);
     assert_eq!(said(&app).await, "good");
-    for (run, words) in [(endless, "limit"), (double, "")] {
+    for (run, words) in [(endless, "limit"), (double, "over the limit")] {
         let error = app.ended(run).await.error.unwrap().message;
         assert!(error.contains("workflows/") && error.contains(words), "{error}");
     }

@@ -43,6 +43,7 @@ impl<'w> Walk<'w, '_> {
     pub(super) fn foreach(&mut self, step: &'w Step, address: Address, looping: &Looping) -> Flow {
         let StepKind::Foreach { steps, parallel, .. } = &step.kind else { return Flow::Blocked };
         let (mut open, begun) = (0, looping.began.max(self.moment));
+        let before = self.mark();
         for index in looping.first_open..looping.len() {
             if looping.is_ended(index) {
                 continue;
@@ -57,7 +58,10 @@ impl<'w> Walk<'w, '_> {
                     self.todo(step, address.clone(), Task::EndIteration { index, output });
                 }
                 Flow::Blocked => {}
-                Flow::Failed(seen) => return self.handle(step, seen),
+                Flow::Failed(seen) => {
+                    self.abandon(before);
+                    return self.handle(step, seen);
+                }
             }
             open += 1;
             if *parallel <= open {
@@ -92,20 +96,20 @@ impl<'w> Walk<'w, '_> {
     /// All branches side by side; with `any`, the first that is through decides.
     pub(super) fn parallel(&mut self, step: &'w Step, address: Address, branches: &'w [(Arc<str>, Vec<Step>)], any: bool) -> Flow {
         let (begun, mut ended) = (self.moment, self.moment);
-        let (mut outputs, mut is_blocked, todos_before) = (Map::new(), false, self.todos.len());
+        let (mut outputs, mut is_blocked, before) = (Map::new(), false, self.mark());
         for (name, steps) in branches {
             self.moment = begun;
             match self.block(steps) {
                 Flow::Through(output) if any => {
                     // The others do not matter any more.
-                    self.todos.truncate(todos_before);
+                    self.abandon(before);
                     let output = Value::Object(Map::from_iter([(name.to_string(), (*output).clone())]));
                     return self.todo(step, address, Task::Conclude { output: Arc::new(output) });
                 }
                 Flow::Through(output) => drop(outputs.insert(name.to_string(), (*output).clone())),
                 Flow::Blocked => is_blocked = true,
                 Flow::Failed(seen) => {
-                    self.todos.truncate(todos_before);
+                    self.abandon(before);
                     return self.handle(step, seen);
                 }
             }

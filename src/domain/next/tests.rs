@@ -138,6 +138,7 @@ fn workflow(drawn: &[Drawn]) -> Workflow {
         steps: build(drawn, ""),
         on_error: build(&handler, "on_error"),
         timeout: None,
+        loop_ids: Vec::new(),
     }
 }
 

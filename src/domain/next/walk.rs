@@ -119,6 +119,17 @@ impl<'w, 'r> Walk<'w, 'r> {
         Flow::Blocked
     }
 
+    /// Where the walk stands before steps that go side by side.
+    pub(super) fn mark(&self) -> (usize, Option<Timestamp>) {
+        (self.todos.len(), self.wake)
+    }
+
+    /// What was found since then does not matter any more.
+    pub(super) fn abandon(&mut self, (todos, wake): (usize, Option<Timestamp>)) {
+        self.todos.truncate(todos);
+        self.wake = wake;
+    }
+
     /// The walk has passed a fact of this time.
     pub(super) fn pass(&mut self, at: Timestamp) {
         self.moment = self.moment.max(at);

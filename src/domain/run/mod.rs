@@ -73,9 +73,8 @@ impl Run {
                 Ok(())
             }
             Err(fact) => {
-                let mut fact = serde_json::to_string(&*fact).unwrap_or_default();
-                fact.truncate(fact.floor_char_boundary(200));
-                Err(Impossible { run: self.id, position: self.len, fact })
+                let step = fact.step().map(|step| format!(" of {step}")).unwrap_or_default();
+                Err(Impossible { run: self.id, position: self.len, fact: format!("{}{step}", fact.word()) })
             }
         }
     }
@@ -91,7 +90,7 @@ impl Run {
             (Fact::CancelRequested, Phase::Steps | Phase::Failing { .. } | Phase::Stopped { .. }) => return self.turn(Phase::Canceling),
             (Fact::RunFinished { outcome }, _) => return self.turn(Phase::Finished(outcome)),
             (fact @ (Fact::ConditionFailed { .. } | Fact::RunTimedOut { .. } | Fact::CancelRequested), _) => return Err(Box::new(fact)),
-            (Fact::RunStopped { step, output }, Phase::Steps) if !self.is_settled(&step) => {
+            (Fact::RunStopped { step, output }, Phase::Steps | Phase::Failing { .. }) if !self.is_settled(&step) => {
                 self.phase = Phase::Stopped { output: Arc::clone(&output) };
                 (step, StepState::Done { output })
             }

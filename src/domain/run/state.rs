@@ -109,7 +109,7 @@ pub enum StepState {
 /// A step's state and the time of the fact that led to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stamped {
-    /// When. Facts about attempts do not move it: see [`Run::apply`].
+    /// When.
     pub at: Timestamp,
     /// What.
     pub state: StepState,

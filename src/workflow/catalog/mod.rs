@@ -125,7 +125,10 @@ impl Catalog {
     pub fn keeping(mut self, before: &Self, problems: &[Problem]) -> Self {
         let bad: BTreeSet<&str> = problems.iter().filter(|problem| problem.is_error()).map(|problem| &*problem.file).collect();
         for loaded in before.workflows.values() {
-            let Some(file) = loaded.files.first().map(|(path, _)| path.as_str()).filter(|file| bad.contains(file)) else { continue };
+            // A folder that cannot be read says nothing about the files in it.
+            let is_bad =
+                |file: &&str| bad.iter().any(|bad| file.strip_prefix(bad).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+            let Some(file) = loaded.files.first().map(|(path, _)| path.as_str()).filter(is_bad) else { continue };
             if self.workflows.contains_key(&loaded.workflow.name) {
                 continue;
             }

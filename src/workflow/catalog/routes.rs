@@ -85,11 +85,11 @@ impl fmt::Debug for Routes {
 fn differs(a: &Webhook, b: &Webhook) -> Option<&'static str> {
     let repeats = |hook: &Webhook| hook.dedupe.as_ref().map(|dedupe| (Arc::clone(&dedupe.text), dedupe.within));
     if a.verify != b.verify {
-        Some("verify")
+        Some("`verify`")
     } else if repeats(a) != repeats(b) {
-        Some("dedupe")
+        Some("`dedupe`")
     } else if a.body_limit_bytes != b.body_limit_bytes {
-        Some("limits.body")
+        Some("`limits.body`")
     } else {
         None
     }
@@ -139,7 +139,7 @@ impl Routes {
         let route = self.by_shape.get(&shape_here).and_then(|index| self.routes.get(*index))?;
         let others = webhook.methods.iter().flat_map(|method| route.hooks(method));
         let (other, key) = others.into_iter().find_map(|hook| Some((hook, differs(hook.webhook()?, webhook)?)))?;
-        let message = format!("`{}` is also taken by the workflow `{}`, with another `{key}`", webhook.path, other.loaded.workflow.name);
+        let message = format!("`{}` is also taken by the workflow `{}`, with another {key}", webhook.path, other.loaded.workflow.name);
         Some((message, "one request is one event for all: let both say the same, or give one another path"))
     }
 

@@ -16,7 +16,7 @@ use super::words;
 use super::yaml::Span;
 use crate::domain::id::Revision;
 use crate::domain::retry::Retry;
-use crate::domain::workflow::{SecretName, Workflow};
+use crate::domain::workflow::{SecretName, Workflow, loop_ids};
 use crate::script::{Engine, Limits, Program, ProgramBuilder};
 
 /// Why a `call` cannot reach anything.
@@ -86,7 +86,8 @@ pub fn compile(
         return None;
     }
     let (description, timeout) = (file.description.clone(), file.timeout);
-    let workflow = Workflow { name, revision, description, triggers, condition, steps, on_error, timeout };
+    let loop_ids = loop_ids(&[&steps, &on_error]);
+    let workflow = Workflow { name, revision, description, triggers, condition, steps, on_error, timeout, loop_ids };
     Some(Compiled { workflow, program: builder.finish(), secrets })
 }
 
