@@ -45,6 +45,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Trouble> {
                 say(&render(problem, source.as_deref()));
             }
             say(&summary(workflows, errors, problems.len() - errors));
+            if workflows == 0 && problems.is_empty() {
+                say("no workflow was found: they are YAML files in the folder `workflows` of a project; `hence init DIR` writes one");
+            }
         }
     }
     Ok(if errors == 0 { Exit::Fine } else { Exit::Problems })

@@ -61,5 +61,11 @@ fn note(step: &Value) -> String {
     if !text(step, "branch").is_empty() {
         return text(step, "branch").to_owned();
     }
+    if !text(step, "due").is_empty() {
+        return format!("until {}", text(step, "due"));
+    }
+    if let Some(items) = step.get("items").and_then(Value::as_u64) {
+        return format!("over {items} item{}", if items == 1 { "" } else { "s" });
+    }
     step.get("output").filter(|output| !output.is_null()).map(|output| brief(&output.to_string(), 120)).unwrap_or_default()
 }

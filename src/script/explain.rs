@@ -19,7 +19,10 @@ pub(super) fn parse_words(error: &ParseError) -> String {
     match error.err_type() {
         ParseErrorType::VariableUndefined(name) => unknown_variable(name),
         ParseErrorType::ModuleUndefined(name) => format!("there is no script `{name}`; expected a file scripts/{name}.rhai that compiles"),
-        other => other.to_string(),
+        other => match other.to_string() {
+            words if words == "Unexpected '='" => format!("{words}; to compare, write `==`"),
+            words => words,
+        },
     }
 }
 
@@ -121,6 +124,7 @@ fn all_words(error: &EvalAltResult, limits: &Limits) -> String {
             format!("`{name}` changes its object, and this one can only be read; copy it first with `let`")
         }
         EvalAltResult::ErrorRuntime(thrown, _) => thrown_words(thrown),
+        EvalAltResult::ErrorDotExpr(words, _) => no_property(words).unwrap_or_else(|| without_place(error.unwrap_inner())),
         other => without_place(other),
     }
 }
@@ -138,6 +142,20 @@ fn no_function(signature: &str) -> String {
     let shown = KINDS.iter().fold(arguments.to_owned(), |shown, (rhai, ours)| shown.replace(rhai, ours));
     let hint = if shown.contains("missing") { "; a value in it is missing, `??` gives it a default" } else { "" };
     format!("there is no function `{name}({shown})`{hint}")
+}
+
+/// `Unknown property 'name' - a getter is not registered for type 'string'`, in our words.
+fn no_property(words: &str) -> Option<String> {
+    let (name, rest) = words.strip_prefix("Unknown property '")?.split_once('\'')?;
+    let kind = match rest.rsplit('\'').nth(1)? {
+        "string" => "a text",
+        "()" => "a missing value; `?.` in place of `.` allows for that",
+        "array" => "a list",
+        "i64" | "f64" => "a number",
+        "bool" => "true or false",
+        _ => return None,
+    };
+    Some(format!("there is no `{name}` in {kind}"))
 }
 
 fn thrown_words(thrown: &rhai::Dynamic) -> String {
