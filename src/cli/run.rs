@@ -68,9 +68,10 @@ fn read_event(path: &PathBuf) -> Result<Value, Trouble> {
     } else {
         std::fs::File::open(path).and_then(|file| file.take(EVENT_LIMIT_BYTES).read_to_end(&mut text))
     };
-    read.map_err(|error| match shown.to_string().trim_start().starts_with(['{', '[']) {
-        true => usage("this takes a file; pass JSON by standard input: echo '{…}' | hence run WORKFLOW --event -".to_owned()),
-        false => usage(error.to_string()),
+    read.map_err(|error| {
+        let is_json = shown.to_string().trim_start().starts_with(['{', '[']);
+        let piped = "this takes a file; pass JSON by standard input: echo '{…}' | hence run WORKFLOW --event -";
+        usage(if is_json { piped.to_owned() } else { error.to_string() })
     })?;
     serde_json::from_slice(&text).map_err(|error| usage(format!("not JSON: {error}")))
 }

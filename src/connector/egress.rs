@@ -144,7 +144,9 @@ impl Refused {
         } else {
             (format!("`{}` is at {address}, a {sort} address", self.host), self.host.clone())
         };
-        format!("{what}, and calls to it are refused: if this is meant, add `{entry}` to `egress.allow` in hence.yaml and restart the server")
+        format!(
+            "{what}, and calls to it are refused: if this is meant, add `{entry}` to `egress.allow` in hence.yaml and restart the server"
+        )
     }
 }
 

@@ -11,7 +11,10 @@ use crate::domain::failure::{Failure, FailureKind};
 /// A compile error of code at `origin`.
 pub(super) fn compile_error(error: &ParseError, origin: &Origin) -> CompileError {
     let (line, column) = place(error.position(), origin);
-    CompileError { file: origin.file.clone(), line, column, message: format!("{}: {}", origin.field, parse_words(error)) }
+    let words = parse_words(error);
+    // A script may assign, and has other reasons for it.
+    let hint = if words == "Unexpected '='" && !origin.field.ends_with("script") { "; to compare, write `==`" } else { "" };
+    CompileError { file: origin.file.clone(), line, column, message: format!("{}: {words}{hint}", origin.field) }
 }
 
 /// What is wrong with code that cannot be parsed.
@@ -19,10 +22,7 @@ pub(super) fn parse_words(error: &ParseError) -> String {
     match error.err_type() {
         ParseErrorType::VariableUndefined(name) => unknown_variable(name),
         ParseErrorType::ModuleUndefined(name) => format!("there is no script `{name}`; expected a file scripts/{name}.rhai that compiles"),
-        other => match other.to_string() {
-            words if words == "Unexpected '='" => format!("{words}; to compare, write `==`"),
-            words => words,
-        },
+        other => other.to_string(),
     }
 }
 
