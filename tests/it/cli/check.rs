@@ -40,6 +40,10 @@ async fn check_names_every_problem_with_its_place() {
     let file = |name: &str| dir.join("workflows").join(name).to_str().unwrap().to_owned();
     assert_eq!(hence(&["check", &file("good.yaml")]).await.code, Some(0));
     assert_eq!(hence(&["check", &file("bad.yaml")]).await.code, Some(1));
+    // One that would never be served is not called good.
+    let elsewhere = dir.join("good.yaml");
+    std::fs::write(&elsewhere, good).unwrap();
+    check_refused(&hence(&["check", elsewhere.to_str().unwrap()]).await, 2, &["good.yaml", "workflows/*.yaml"]);
 }
 
 #[tokio::test]
