@@ -45,6 +45,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Trouble> {
                 say(&render(problem, source.as_deref()));
             }
             say(&summary(workflows, errors, problems.len() - errors));
+            if workflows == 0 && problems.is_empty() {
+                say("no workflow was found: they are YAML files in the folder `workflows` of a project; `hence init DIR` writes one");
+            }
         }
     }
     Ok(if errors == 0 { Exit::Fine } else { Exit::Problems })
@@ -66,6 +69,10 @@ fn project_of(path: &Path) -> Result<(PathBuf, Option<String>), Trouble> {
     // workflows/x.yaml, scripts/x.rhai, or hence.yaml itself.
     let folder = path.parent().ok_or_else(|| usage("this is no file of a project".to_owned()))?;
     let in_folder = folder.file_name().is_some_and(|name| name == "workflows" || name == "scripts");
+    let is_setting = path.file_name().is_some_and(|name| name == "hence.yaml" || name == "secrets.env");
+    if !in_folder && !is_setting {
+        return Err(usage("this is no file of a project: those are workflows/*.yaml, scripts/*.rhai and hence.yaml".to_owned()));
+    }
     let dir = if in_folder { folder.parent().unwrap_or(folder) } else { folder };
     let file = path.strip_prefix(dir).map_err(|error| usage(error.to_string()))?;
     Ok((dir.to_owned(), Some(file.display().to_string())))

@@ -23,6 +23,10 @@ impl Client {
     pub(super) fn new(args: &ServerArgs) -> Result<Self, Trouble> {
         let address = config::server_address(&args.project, args.data.as_deref(), args.url.as_deref());
         let address = address.map_err(|text| Trouble::new(Exit::Unreachable, text))?;
+        if !["http://", "https://"].iter().any(|scheme| address.url.starts_with(scheme)) {
+            let text = format!("`{0}` is not a URL: begin it with http://, as in http://{0}", address.url);
+            return Err(Trouble::new(Exit::Usage, text));
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Trouble::new(Exit::Unreachable, error.to_string()))?;
         let http = crate::connector::http::api_client(TIMEOUT).map_err(|error| Trouble::new(Exit::Unreachable, error))?;
@@ -48,7 +52,7 @@ impl Client {
     fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, Trouble> {
         self.runtime.block_on(async {
             let unreachable = |error: reqwest::Error| {
-                let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                let why = innermost(&error);
                 Trouble::new(
                     Exit::Unreachable,
                     format!("no hence server answers at {}: {why}; start one with `hence serve`", self.address.url),
@@ -75,6 +79,11 @@ impl Client {
         use crate::clock::{Clock, SystemClock};
         self.runtime.block_on(SystemClock.sleep_until(SystemClock.now().after(span)));
     }
+}
+
+/// The cause of causes: what the system said.
+fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error).to_string()
 }
 
 /// A field of an answer as text; nothing when it is not there.

@@ -51,7 +51,7 @@ impl From<Exit> for ExitCode {
     name = "hence",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 fine · 1 problems found or a failed run · 2 wrong usage · 3 server not reached · 4 store damaged or in use"
+    after_help = "Begin with: hence init my-project, then: hence serve my-project\nExit codes: 0 fine · 1 problems found or a failed run · 2 wrong usage · 3 server not reached · 4 store damaged or in use"
 )]
 struct Cli {
     #[command(subcommand)]

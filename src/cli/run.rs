@@ -19,7 +19,7 @@ const EVENT_LIMIT_BYTES: u64 = 1024 * 1024;
 pub(super) struct RunArgs {
     /// The workflow's name; it needs a `manual` trigger
     workflow: String,
-    /// A JSON file with the event's body; - for standard input
+    /// A JSON file with the event's body; - for standard input [default: the body {}]
     #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
     /// Do not wait for the run's end
@@ -68,6 +68,10 @@ fn read_event(path: &PathBuf) -> Result<Value, Trouble> {
     } else {
         std::fs::File::open(path).and_then(|file| file.take(EVENT_LIMIT_BYTES).read_to_end(&mut text))
     };
-    read.map_err(|error| usage(error.to_string()))?;
+    read.map_err(|error| {
+        let is_json = shown.to_string().trim_start().starts_with(['{', '[']);
+        let piped = "this takes a file; pass JSON by standard input: echo '{…}' | hence run WORKFLOW --event -";
+        usage(if is_json { piped.to_owned() } else { error.to_string() })
+    })?;
     serde_json::from_slice(&text).map_err(|error| usage(format!("not JSON: {error}")))
 }

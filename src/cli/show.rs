@@ -61,5 +61,28 @@ fn note(step: &Value) -> String {
     if !text(step, "branch").is_empty() {
         return text(step, "branch").to_owned();
     }
+    if !text(step, "due").is_empty() {
+        return format!("until {}", text(step, "due"));
+    }
+    if let Some(items) = step.get("items").and_then(Value::as_u64) {
+        return format!("over {items} item{}", if items == 1 { "" } else { "s" });
+    }
     step.get("output").filter(|output| !output.is_null()).map(|output| brief(&output.to_string(), 120)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::note;
+    use serde_json::json;
+
+    #[test]
+    fn a_step_says_what_came_of_it_or_what_it_waits_for() {
+        let check = |step: serde_json::Value, expected: &str| assert_eq!(note(&step), expected);
+        check(json!({"status": "waiting", "due": "2027-01-01T00:00:00.000Z"}), "until 2027-01-01T00:00:00.000Z");
+        check(json!({"status": "retrying", "due": "T", "error": {"message": "gone"}}), "gone (again at T)");
+        check(json!({"status": "looping", "items": 1}), "over 1 item");
+        check(json!({"status": "looping", "items": 3}), "over 3 items");
+        check(json!({"status": "taken", "branch": "then"}), "then");
+        check(json!({"status": "done", "output": [1]}), "[1]");
+    }
 }

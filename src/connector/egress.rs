@@ -138,12 +138,14 @@ impl Refused {
     fn message(&self) -> String {
         let sort = ranges::special(self.address).unwrap_or("refused");
         let literal = self.host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
-        let (what, entry) =
-            if literal { (String::new(), self.address.to_string()) } else { (format!("`{}` is at ", self.host), self.host.clone()) };
         let address = self.address;
+        let (what, entry) = if literal {
+            (format!("{address} is a {sort} address"), address.to_string())
+        } else {
+            (format!("`{}` is at {address}, a {sort} address", self.host), self.host.clone())
+        };
         format!(
-            "{what}{address}, a {sort} address, and calls to it are refused: if this is meant, add `{entry}` to `egress.allow` in \
-             hence.yaml"
+            "{what}, and calls to it are refused: if this is meant, add `{entry}` to `egress.allow` in hence.yaml and restart the server"
         )
     }
 }

@@ -80,7 +80,7 @@ pub enum Refusal {
     #[error("no workflow has a hook at /hooks/{0}")]
     NoHook(String),
     /// No workflow of this name.
-    #[error("there is no workflow `{0}`")]
+    #[error("there is no workflow `{0}` here; one whose file has an error is not served, see `hence check`")]
     NoWorkflow(String),
     /// The workflow has no `manual` trigger.
     #[error("workflow `{0}` cannot be started by hand: add `- manual:` to its `when`")]

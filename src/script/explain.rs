@@ -12,7 +12,10 @@ use crate::domain::failure::{Failure, FailureKind};
 /// A compile error of code at `origin`.
 pub(super) fn compile_error(error: &ParseError, origin: &Origin) -> CompileError {
     let (line, column) = place(error.position(), origin);
-    CompileError { file: origin.file.clone(), line, column, message: format!("{}: {}", origin.field, parse_words(error)) }
+    let words = parse_words(error);
+    // A script may assign, and has other reasons for it.
+    let hint = if words == "Unexpected '='" && !origin.field.ends_with("script") { "; to compare, write `==`" } else { "" };
+    CompileError { file: origin.file.clone(), line, column, message: format!("{}: {words}{hint}", origin.field) }
 }
 
 /// What is wrong with code that cannot be parsed.
@@ -144,6 +147,7 @@ fn all_words(error: &EvalAltResult, limits: &Limits, scripts: &[Script]) -> Stri
             "expected true or false, and this is missing; `??` gives it a default".to_owned()
         }
         EvalAltResult::ErrorRuntime(thrown, _) => thrown_words(thrown),
+        EvalAltResult::ErrorDotExpr(words, _) => no_property(words).unwrap_or_else(|| without_place(error.unwrap_inner())),
         other => without_place(other),
     }
 }
@@ -176,6 +180,20 @@ fn meant(name: &str, scripts: &[Script]) -> String {
         names.push(function.name());
     }
     missing::nearest(name, names.into_iter()).map_or(String::new(), |near| format!("; did you mean `{near}`?"))
+}
+
+/// `Unknown property 'name' - a getter is not registered for type 'string'`, in our words.
+fn no_property(words: &str) -> Option<String> {
+    let (name, rest) = words.strip_prefix("Unknown property '")?.split_once('\'')?;
+    let kind = match rest.rsplit('\'').nth(1)? {
+        "string" => "a text",
+        "()" => "a missing value; `?.` in place of `.` allows for that",
+        "array" => "a list",
+        "i64" | "f64" => "a number",
+        "bool" => "true or false",
+        _ => return None,
+    };
+    Some(format!("there is no `{name}` in {kind}"))
 }
 
 fn thrown_words(thrown: &rhai::Dynamic) -> String {

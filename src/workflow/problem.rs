@@ -92,6 +92,8 @@ pub fn render(problem: &Problem, source: Option<&str>) -> String {
     let Problem { severity, code, file, line, column, message, .. } = problem;
     let mut out = format!("{file}:{line}:{column}: {}[{code}]: {message}\n", severity.as_str());
     let index = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+    // What cannot be read is not shown: its lines may be secrets.
+    let source = source.filter(|_| *code != codes::UNREADABLE_FILE);
     if let Some(text) = source.and_then(|source| source.lines().nth(index)) {
         write_excerpt(&mut out, problem, text);
     }

@@ -137,6 +137,17 @@ async fn repeat_waits_between_rounds_and_gives_up_in_the_end() {
 }
 
 #[tokio::test]
+async fn a_round_sees_the_time_at_which_it_was_due() {
+    let steps = "
+  - repeat: {until: 'index == 2', every: 1h}
+    steps: [{set: {times: '(vars.times ?? []) + [now()]'}}]
+  - stop: vars.times
+";
+    let due = |hours: u64| BEGIN.after(Duration::from_secs(hours * 3600)).to_string();
+    check(steps, json!({}), json!([due(0), due(1), due(2)])).await;
+}
+
+#[tokio::test]
 async fn parallel_branches_give_a_map_or_the_first() {
     let all = "  - {id: p, parallel: {a: [{script: 1}, {script: 2}], b: [{script: 3}]}}\n  - stop: steps.p\n";
     check(all, json!({}), json!({"a": 2, "b": 3})).await;

@@ -50,9 +50,10 @@ pub(super) async fn unexpected(label: &str, mut response: Response, now: Timesta
     let (bytes, whole) = read(label, &mut response, DETAIL_BYTES).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let excerpt: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(EXCERPT_CHARS).collect();
+    let why = if status.is_success() { ", which `expect` does not name" } else { "" };
     let separator = if excerpt.is_empty() { "" } else { ": " };
     let detail = if whole { parsed(response.headers(), bytes.clone()) } else { Value::from(text.as_ref()) };
-    Failure::new(FailureKind::Status, format!("{label} answered {status}{separator}{excerpt}"))
+    Failure::new(FailureKind::Status, format!("{label} answered {status}{why}{separator}{excerpt}"))
         .with_status(status.as_u16())
         .with_retry_after(retry_after(response.headers(), now))
         .with_detail(detail)

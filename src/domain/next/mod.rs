@@ -39,7 +39,7 @@ pub struct Todo<'w> {
     pub address: Address,
     /// What about it.
     pub task: Task,
-    /// What `now()` says to it: the time of the last fact on its own path. It does not depend on
+    /// What `now()` says to it: the time of the last fact on its own path, or the due time of its round. It does not depend on
     /// what branches beside it do, so doing the step again gives the same.
     pub moment: Timestamp,
     /// The iterations it is in, outermost first.

@@ -76,7 +76,8 @@ impl<'w, 'r> Walk<'w, 'r> {
             StepState::Retrying { due, .. } => self.wait(*due),
             StepState::Looping(looping) => self.foreach(step, address, looping),
             StepState::Repeating { round, due } if *due <= self.now => {
-                self.pass(at);
+                // A round begins when it is due, not when the one before it ended.
+                self.pass(at.max(*due));
                 self.round(step, address, *round)
             }
             StepState::Repeating { due, .. } => self.wait(*due),

@@ -43,7 +43,9 @@ impl Compiler<'_, '_> {
             if !(self.context.has_secret)(name) {
                 let message = format!("the secret `{name}` is not set");
                 let problem = Problem::error(codes::MISSING_SECRET, self.report.file(), secret.span, message);
-                let help = format!("set HENCE_SECRET_{name} in the environment, or add {name}=… to secrets.env");
+                let help = format!(
+                    "set HENCE_SECRET_{name} in the environment, or add {name}=… to secrets.env; a server reads secrets at its start"
+                );
                 self.report.push(problem.help(help).severity(self.context.missing_secret));
             }
             self.secrets.insert(secret.value.clone());

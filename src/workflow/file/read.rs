@@ -25,13 +25,11 @@ pub(crate) fn text(node: &Node, key: &str, report: &mut Report) -> Option<At<Arc
 /// A bare expression, a script or a text with holes.
 pub(crate) fn code(node: &Node, key: &str, report: &mut Report) -> Option<CodeText> {
     if node.as_text().is_none_or(|text| text.trim().is_empty()) {
-        wrong(
-            node,
-            key,
-            "code",
-            format!("write an expression, as in `{key}: event.body.amount > 10`; quotes help with special characters"),
-            report,
-        );
+        let (what, help) = match key {
+            "fail" => ("text", "write what went wrong, as in `fail: \"no customer ${event.body.number}\"`".to_owned()),
+            _ => ("code", format!("write an expression, as in `{key}: event.body.amount > 10`; quotes help with special characters")),
+        };
+        wrong(node, key, what, help, report);
         return None;
     }
     Some(CodeText { text: Arc::clone(&node.raw), span: node.span, place: node.place })

@@ -122,6 +122,11 @@ fn read_limits(entry: &Entry, report: &mut Report) -> Option<usize> {
 }
 
 fn read_schedule(entry: &Entry, report: &mut Report) -> Option<ScheduleFile> {
+    if let Kind::Text = entry.value.kind {
+        let help = format!("write `schedule: {{cron: \"{}\"}}`, or `every` or `at` in place of `cron`", entry.value.raw);
+        report.error(codes::WRONG_TYPE, entry.value.span, "`schedule` is a map of keys and values, not text", help);
+        return None;
+    }
     let mut fields = Fields::open(&entry.value, "`schedule`", entry.span, report)?;
     let rule = read_rule(&mut fields, report);
     let timezone = fields.optional("timezone").and_then(|node| text(node, "timezone", report));

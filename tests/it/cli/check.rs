@@ -40,6 +40,35 @@ async fn check_names_every_problem_with_its_place() {
     let file = |name: &str| dir.join("workflows").join(name).to_str().unwrap().to_owned();
     assert_eq!(hence(&["check", &file("good.yaml")]).await.code, Some(0));
     assert_eq!(hence(&["check", &file("bad.yaml")]).await.code, Some(1));
+    // One that would never be served is not called good.
+    let elsewhere = dir.join("good.yaml");
+    std::fs::write(&elsewhere, good).unwrap();
+    check_refused(&hence(&["check", elsewhere.to_str().unwrap()]).await, 2, &["good.yaml", "workflows/*.yaml"]);
+}
+
+#[tokio::test]
+async fn check_of_a_folder_without_workflows_says_where_they_belong() {
+    let project = Project::new();
+    let ran = hence(&["check", project.dir().to_str().unwrap()]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("`workflows`") && ran.out.contains("hence init"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_file_of_secrets_is_not_shown() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::new().file("secrets.env", "SHOP_TOKEN=hunter2hunter2\nhunter3hunter3\n");
+    let secrets = project.dir().join("secrets.env");
+    for (mode, words) in [(0o644, "mode 644"), (0o600, "NAME=VALUE")] {
+        std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(mode)).unwrap();
+        let checked = hence(&["check", project.dir().to_str().unwrap()]).await;
+        assert!(checked.code == Some(1) && checked.out.contains(words), "{checked:?}");
+        let served = Serve::new(&project, Engine::Redb).refused().await;
+        assert!(served.code == Some(1) && served.err.contains(words), "{served:?}");
+        for text in [&checked.out, &checked.err, &served.out, &served.err] {
+            assert!(!text.contains("hunter"), "{text}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,13 @@ async fn wrong_usage_exits_with_2() {
     check_refused(&hence(&["runs", "--format", "xml"]).await, 2, &["xml", "text", "json"]);
     check_refused(&hence(&["serve", "/no/such/folder"]).await, 2, &["/no/such/folder", "hence init"]);
     check_refused(&hence(&["check", "/no/such/folder"]).await, 2, &["/no/such/folder"]);
+    let data = project.data();
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("admin-token"), "token").unwrap();
+    let asked = ["--url", "localhost:8787", "--data", data.to_str().unwrap()];
+    check_refused(&hence(&[&["runs"], &asked[..]].concat()).await, 2, &["localhost:8787", "http://"]);
+    let json = ["run", "hello", "--event", r#"{"a": 1}"#];
+    check_refused(&hence(&json).await, 2, &["takes a file", "--event -"]);
     let store = ["serve", dir, "--listen", "127.0.0.1:0", "--store", "floppy://a"];
     check_refused(&hence(&store).await, 2, &["floppy://a"]);
 }

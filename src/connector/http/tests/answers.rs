@@ -66,6 +66,7 @@ async fn an_unexpected_status_says_what_the_other_side_said() {
     assert_eq!(get(&server, json!({"expect": ["2xx", 422]})).await.unwrap()["body"]["why"], json!("no phone"));
     let failure = get(&Server::ok().await, json!({"expect": 204})).await.unwrap_err();
     assert_eq!((failure.kind, failure.status), (FailureKind::Status, Some(200)));
+    assert!(failure.message.contains("200 OK, which `expect` does not name"), "{failure}");
 }
 
 #[tokio::test]
