@@ -142,6 +142,7 @@ impl App {
             intake: Arc::clone(&intake),
             token: token.clone(),
             problems: ArcSwap::from_pointee(problems),
+            seen_writable: tokio::sync::Mutex::default(),
             stopping: stopping.clone(),
         });
         let reload =

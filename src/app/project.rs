@@ -95,7 +95,14 @@ fn build(
 ) -> (Catalog, Vec<Problem>) {
     let check_target = target_check(registry);
     let has_secret = |name: &str| secrets.get(name).is_some();
-    let context = Context { limits: &Limits::default(), retries, check_target: &check_target, has_secret: &has_secret, missing_secret };
+    let context = Context {
+        limits: &Limits::default(),
+        retries,
+        check_target: &check_target,
+        has_secret: &has_secret,
+        missing_secret,
+        rebuilds: false,
+    };
     Catalog::build(sources, &context)
 }
 
@@ -123,6 +130,7 @@ pub(super) fn rebuild(config: &Config) -> Rebuild {
             check_target: &|_, _, _| Ok(()),
             has_secret: &|_| true,
             missing_secret: Severity::Warning,
+            rebuilds: true,
         };
         Catalog::rebuild(files, &context)
     })

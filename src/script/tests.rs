@@ -242,7 +242,7 @@ fn errors_name_the_place_in_the_yaml_or_the_script() {
     );
     check_error(value("[1].map(|x| x.boom())"), "workflows/lead.yaml:12:34: if: there is no function `boom(whole number)`");
     check_error(script("throw \"no stock\""), "workflows/lead.yaml:12:20: step calc: script: no stock");
-    check_error(value("event.body.email.domain"), "workflows/lead.yaml:12:37: if: there is no `domain` in a text");
+    check_error(value("event.body.email.domain"), "workflows/lead.yaml:12:37: if: `event.body.email` is a text, which has no `.domain`");
     check_error(
         value("event.body.missing.deeper"),
         "workflows/lead.yaml:12:39: if: there is no `deeper` in a missing value; `?.` in place of `.` allows for that",

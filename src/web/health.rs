@@ -1,6 +1,7 @@
 //! `/healthz`: the process is alive. `/readyz`: it takes events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -14,6 +15,25 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
+/// Probes may come often, and each look at the disk writes to it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+impl Web {
+    /// Why the store takes no writes, as of the last second.
+    async fn writable(&self) -> Option<String> {
+        let mut seen = self.seen_writable.lock().await;
+        let now = self.intake.clock.now();
+        if seen.as_ref().is_none_or(|(at, _)| LOOK_EVERY <= now.since(*at) || now < *at) {
+            let error = self.intake.journal.store().writable().await.err();
+            if let Some(error) = &error {
+                tracing::warn!(error = %error, "the store takes no writes");
+            }
+            *seen = Some((now, error.map(|_| "the store takes no writes; the log says why".to_owned())));
+        }
+        seen.as_ref().and_then(|(_, error)| error.clone())
+    }
+}
+
 /// Ready when the store can be written, the backlog has room, and every workflow file is mounted.
 pub(super) async fn ready(State(web): State<Arc<Web>>) -> Response {
     let mut reasons = Vec::new();
@@ -21,15 +41,19 @@ pub(super) async fn ready(State(web): State<Arc<Web>>) -> Response {
         reasons.push("shutting down".to_owned());
     }
     let journal = &web.intake.journal;
-    if let Err(error) = journal.store().writable().await {
-        reasons.push(error.to_string());
+    if let Some(error) = web.writable().await {
+        reasons.push(error);
     }
     if journal.backlog_limit() <= journal.waiting() {
         reasons.push(format!("{} accepted runs wait (limit {})", journal.waiting(), journal.backlog_limit()));
     }
     let problems = web.problems.load();
-    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-    reasons.extend(errors.map(|p| format!("{}:{}:{}: {}", p.file, p.line, p.column, p.message)));
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    if 0 < errors {
+        // Which they are is for those with the token: `/api/workflows`.
+        let word = if errors == 1 { "problem" } else { "problems" };
+        reasons.push(format!("{errors} {word} in the workflow files; see `hence check`"));
+    }
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(serde_json::json!({"ready": ready, "reasons": reasons}))).into_response()

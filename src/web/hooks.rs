@@ -13,6 +13,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::{ProblemResponse, Web};
 use crate::intake::{Receipt, Refusal};
 
+/// How long a body may take to arrive, from the end of the headers.
+const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Takes a request to a hook.
 pub(super) async fn receive(
     State(web): State<Arc<Web>>,
@@ -44,9 +47,10 @@ async fn read(body: Body, headers: &HeaderMap, limit_bytes: usize) -> Result<Byt
     if announced.is_some_and(|length| limit_bytes < length) {
         return Err(Refusal::TooLarge { limit_bytes });
     }
-    match Limited::new(body, limit_bytes).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge { limit_bytes }),
-        Err(error) => Err(Refusal::BrokenBody(error.to_string())),
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit_bytes).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge { limit_bytes }),
+        Ok(Err(error)) => Err(Refusal::BrokenBody(error.to_string())),
+        Err(_elapsed) => Err(Refusal::BrokenBody(format!("it was not complete after {} s", BODY_TIMEOUT.as_secs()))),
     }
 }

@@ -15,6 +15,7 @@ use axum::routing::{any, get, post};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::secret::Secret;
+use crate::domain::time::Timestamp;
 use crate::intake::Intake;
 use crate::workflow::problem::Problem;
 
@@ -28,6 +29,8 @@ pub struct Web {
     pub token: Secret,
     /// What is wrong with the workflow files now.
     pub problems: arc_swap::ArcSwap<Vec<Problem>>,
+    /// When the store was last asked whether it takes writes, and why not.
+    pub seen_writable: tokio::sync::Mutex<Option<(Timestamp, Option<String>)>>,
     /// Set when shutdown begins: `/readyz` turns red before the listener closes.
     pub stopping: CancellationToken,
 }

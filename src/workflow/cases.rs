@@ -21,7 +21,14 @@ pub(super) fn with_context<T>(run: impl FnOnce(&Context<'_>) -> T) -> T {
     let retries = BTreeMap::from([("patient".to_owned(), Retry { attempts: 20, first: Duration::from_secs(60), ..Retry::default() })]);
     let limits = Limits::default();
     let has_secret = |name: &str| name == "HOOK_SECRET" || name == "NEW_SECRET";
-    run(&Context { limits: &limits, retries: &retries, check_target: &target, has_secret: &has_secret, missing_secret: Severity::Warning })
+    run(&Context {
+        limits: &limits,
+        retries: &retries,
+        check_target: &target,
+        has_secret: &has_secret,
+        missing_secret: Severity::Warning,
+        rebuilds: false,
+    })
 }
 
 fn target(connector: &str, action: &str, using: Option<&str>) -> Result<(), TargetProblem> {

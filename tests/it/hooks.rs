@@ -167,6 +167,7 @@ async fn a_full_disk_is_a_clear_503_and_passes() {
     assert_eq!((ready.status, ready.body["ready"].as_bool()), (503, Some(false)), "{ready:?}");
     assert_eq!(app.send(app.http.get(format!("{}/healthz", app.url))).await.status, 200);
     faulty.set_full(false);
+    app.clock.advance(std::time::Duration::from_secs(1));
     let answer = app.post("open", &json!({})).await;
     assert_eq!(app.ended(answer.runs()[0]).await.status, Status::Succeeded);
     assert_eq!(app.send(app.http.get(format!("{}/readyz", app.url))).await.status, 200);

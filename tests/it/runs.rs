@@ -287,3 +287,18 @@ steps:
     assert!(!facts.contains("t0ken-of-tests") && !shown.contains("t0ken-of-tests"), "{facts}\n{shown}");
     assert!(facts.contains("you sent ***"), "{facts}");
 }
+
+#[tokio::test]
+async fn a_named_retry_that_is_gone_does_not_hold_up_a_run_in_flight() {
+    let project = Project::of(&CALL.replace("{attempts: 3, first: 1s, factor: 2, max: 1m}", "patient"));
+    project.write("hence.yaml", "retries: {patient: {attempts: 3, first: 1h}}\n");
+    let life = Life::new(Recorder::answering(|request, nth| if nth < 2 { Err(down(503)) } else { Ok(ok(request)) }));
+    let app = TestApp::resume(&project, life.clone()).await.unwrap();
+    let run = app.begin("main", json!({})).await;
+    app.stands(run, Status::Waiting).await;
+    app.app.stop().await;
+    project.write("hence.yaml", "{}\n");
+    project.write("workflows/main.yaml", "when: [{manual: }]\nsteps: [{stop: 1}]\n");
+    let app = TestApp::resume(&project, life).await.unwrap();
+    assert_eq!(app.ended(run).await.status, Status::Succeeded);
+}

@@ -35,13 +35,13 @@ impl Core {
         let mut written = Vec::with_capacity(writes.len());
         for write in writes {
             written.push(match write {
-                Write::Accept(accept) => self.accept(&mut writer, &mut batch, &accept)?,
+                Write::Accept(accept) => refuse_damaged(self.accept(&mut writer, &mut batch, &accept))?,
                 Write::Commit(commit) => match self.commit(epoch, &mut batch, &commit) {
                     Ok(()) => Written::Committed,
-                    Err(CommitError::Store(error)) => return Err(error),
+                    Err(CommitError::Store(error)) => refuse_damaged(Err(error))?,
                     Err(refused) => Written::Refused(refused),
                 },
-                Write::Cancel(run) => self.cancel(&mut batch, run)?,
+                Write::Cancel(run) => refuse_damaged(self.cancel(&mut batch, run))?,
                 Write::Cursor(cursor) => {
                     self.move_cursor(&mut batch, Some(&cursor))?;
                     Written::Committed
@@ -56,6 +56,8 @@ impl Core {
 
     fn accept(&self, writer: &mut Writer, batch: &mut Batch, accept: &Accept) -> Result<Written, StoreError> {
         let event = &accept.event;
+        // Everything that can fail comes before the first put.
+        let record = EventRecord::write(&event.head, &event.body)?;
         if let Some(dedupe) = &accept.dedupe {
             let remembered = self.seen(batch, dedupe)?;
             if let Some(first) = self.first_event(batch, remembered, event.head.received)? {
@@ -73,7 +75,6 @@ impl Core {
         } else if let Err(full) = admit(writer) {
             return Ok(Written::Refused(full.into()));
         }
-        let record = EventRecord::write(&event.head, &event.body)?;
         put_chunked(batch, key::event(event.head.id), &key::event_rest(event.head.id), &record);
         for run in &accept.runs {
             put_new_run(batch, &event.head, run)?;
@@ -183,6 +184,14 @@ impl Core {
 
     fn over<'v>(&'v self, batch: &'v Batch) -> View<'v> {
         View { kv: &*self.kv, batch: Some(batch) }
+    }
+}
+
+/// A damaged record is the trouble of the write that met it, not of the others in its batch.
+fn refuse_damaged(written: Result<Written, StoreError>) -> Result<Written, StoreError> {
+    match written {
+        Err(error @ StoreError::Damaged(_)) => Ok(Written::Refused(error.into())),
+        other => other,
     }
 }
 

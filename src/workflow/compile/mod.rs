@@ -46,6 +46,8 @@ pub struct Context<'c> {
     pub has_secret: &'c dyn Fn(&str) -> bool,
     /// How bad a secret is that is not set: an error when serving, a warning in a check.
     pub missing_secret: Severity,
+    /// A stored revision is built again: what `hence.yaml` has lost since must not hold up a run in flight.
+    pub rebuilds: bool,
 }
 
 /// A workflow that can run.
@@ -123,6 +125,9 @@ impl Compiler<'_, '_> {
             RetryRule::Named(name) => name,
         };
         let found = self.context.retries.get(&**name).cloned();
+        if found.is_none() && self.context.rebuilds {
+            return Some(Retry::default());
+        }
         if found.is_none() {
             let known: Vec<&str> = self.context.retries.keys().map(String::as_str).collect();
             let help = if known.is_empty() {
