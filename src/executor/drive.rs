@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
+use super::open::open_patiently;
 use super::perform::{self, CallEnd};
 use super::{Executor, Stop};
 use crate::domain::failure::{Failure, FailureKind};
@@ -14,7 +15,7 @@ use crate::domain::next::{Next, Task, Todo, deadline, next};
 use crate::domain::run::{Impossible, Phase, Run, Status};
 use crate::domain::time::Timestamp;
 use crate::script::Scope;
-use crate::store::{Commit, CommitError, FreshRun, RunError};
+use crate::store::{Commit, CommitError, FreshRun, RunError, StoreError};
 use crate::workflow::catalog::Loaded;
 use crate::workflow::evaluate;
 
@@ -52,23 +53,26 @@ enum Stuck {
     Impossible(#[from] Impossible),
 }
 
-/// How long to wait before a commit is tried again when the store cannot write.
-const COMMIT_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+/// How long to wait before the store is asked again that could not read or write.
+pub(super) const STORE_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How many facts about steps that touch nothing outside are gathered before they are written.
+const BUFFER_FACTS: usize = 1_000;
 
 /// One run in hand.
-struct Driver<'e> {
-    executor: &'e Executor,
-    loaded: Arc<Loaded>,
-    run: Run,
-    scope: Scope,
+pub(super) struct Driver<'e> {
+    pub(super) executor: &'e Executor,
+    pub(super) loaded: Arc<Loaded>,
+    pub(super) run: Run,
+    pub(super) scope: Scope,
     /// Facts that are not durable yet.
-    buffer: Vec<Entry>,
+    pub(super) buffer: Vec<Entry>,
 }
 
 /// Takes a run as far as it goes.
 pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End {
     let Claim { run, fresh, cancel } = claim;
-    match open(executor, run, fresh).await {
+    match open_patiently(executor, run, fresh, stop).await {
         Ok(Some(driver)) => match Box::pin(driver.go(&cancel, stop)).await {
             Ok(end) => end,
             Err(error) => give_up(run, &error),
@@ -84,28 +88,6 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
 fn give_up(run: RunId, error: &Stuck) -> End {
     tracing::error!(run.id = %run, error = %error, "the run was put down; it goes on at the next start");
     End::Released
-}
-
-/// Brings a run into memory: from the hand of intake, or from the store.
-async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Box<FreshRun>>) -> Result<Option<Driver<'e>>, String> {
-    let store = executor.journal.store();
-    let (name, revision, event, accepted, facts) = if let Some(fresh) = fresh {
-        let FreshRun { run, event } = *fresh;
-        let accepted = event.head.received;
-        (run.workflow, run.revision, event, accepted, run.facts)
-    } else {
-        let head = store.run(id).await.map_err(|e| e.to_string())?.ok_or("it is not in the store")?;
-        if head.status.is_final() {
-            return Ok(None);
-        }
-        let event = store.event(head.event).await.map_err(|e| e.to_string())?.ok_or("its event is not in the store")?;
-        let facts = store.facts(id).await.map_err(|e| e.to_string())?;
-        (head.workflow, head.revision, Arc::new(event), head.accepted, facts)
-    };
-    let loaded = executor.revisions.find(store, &name, revision).await.map_err(|e| e.to_string())?;
-    let run = Run::replay(id, accepted, facts).map_err(|e| e.to_string())?;
-    let scope = evaluate::scope_of(&loaded, &run, &event);
-    Ok(Some(Driver { executor, loaded, run, scope, buffer: Vec::new() }))
 }
 
 impl Driver<'_> {
@@ -126,17 +108,24 @@ impl Driver<'_> {
                 Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
             };
             if self.evaluate(&todos, now)? {
-                continue;
+                if BUFFER_FACTS <= self.buffer.len() {
+                    self.flush(Status::Running, None, stop).await?;
+                }
+                if !(stop.soft.is_cancelled() && calls.is_empty()) {
+                    // A long loop of such steps must not keep the thread to itself.
+                    tokio::task::coop::consume_budget().await;
+                    continue;
+                }
             }
             if stop.soft.is_cancelled() && calls.is_empty() {
                 self.flush(Status::Running, None, stop).await?;
                 return Ok(End::Released);
             }
-            for todo in todos {
+            for todo in &todos {
                 if calling.contains(&todo.address) {
                     continue;
                 }
-                let Some(call) = perform::prepare(self.executor, &loaded, &todo, &mut self.scope, &self.run) else { continue };
+                let Some(call) = perform::prepare(self.executor, &loaded, todo, &mut self.scope, &self.run) else { continue };
                 match call {
                     Ok(call) => {
                         if call.once {
@@ -147,7 +136,7 @@ impl Driver<'_> {
                         calling.push(todo.address.clone());
                         calls.push(call.make());
                     }
-                    Err((attempts, error)) => self.record(todo.moment, Fact::StepFailed { step: todo.address, attempts, error })?,
+                    Err((attempts, error)) => self.record(todo.moment, Fact::StepFailed { step: todo.address.clone(), attempts, error })?,
                 }
             }
             if calls.is_empty() {
@@ -164,7 +153,8 @@ impl Driver<'_> {
             };
             if let Some(ended) = ended {
                 calling.retain(|address| *address != ended.address);
-                self.take(ended)?;
+                let is_awaited = todos.iter().any(|todo| todo.address == ended.address);
+                self.take(ended, is_awaited)?;
             }
         }
     }
@@ -205,28 +195,41 @@ impl Driver<'_> {
         Ok(any)
     }
 
-    /// Takes the answer of a call in.
-    fn take(&mut self, ended: CallEnd<'_>) -> Result<(), Stuck> {
+    /// Takes the answer of a call in. The run may have gone past the step meanwhile: another branch
+    /// decided. The answer is then kept where it still belongs, and is not needed where it does not.
+    fn take(&mut self, ended: CallEnd<'_>, is_awaited: bool) -> Result<(), Stuck> {
         let now = self.executor.clock.now();
         let CallEnd { step, address, retry, attempt, result } = ended;
         let fact = match result {
             Ok(mut output) => {
                 self.executor.secrets.mask_value(&mut output);
-                if let Some(id) = &step.id {
-                    self.scope.set_step(id, &output);
-                }
-                Fact::CallSucceeded { step: address, attempt, output: Arc::new(output) }
+                Fact::CallSucceeded { step: address.clone(), attempt, output: Arc::new(output) }
             }
             Err(mut error) => {
                 self.executor.secrets.mask_text(&mut error.message);
                 error.detail.iter_mut().for_each(|detail| self.executor.secrets.mask_value(detail));
                 match retry.due(&error, self.run.id, &address, attempt, now) {
-                    Some(due) => Fact::CallRetried { step: address, attempt, error, due },
-                    None => Fact::StepFailed { step: address, attempts: attempt, error },
+                    Some(due) => Fact::CallRetried { step: address.clone(), attempt, error, due },
+                    None => Fact::StepFailed { step: address.clone(), attempts: attempt, error },
                 }
             }
         };
-        self.record(now, fact)
+        let seen = match (&step.id, &fact) {
+            // An iteration that is over is not seen from outside, as it is not after a restart.
+            (Some(id), Fact::CallSucceeded { output, .. }) if is_awaited || address == step.address => Some((id, Arc::clone(output))),
+            _ => None,
+        };
+        match self.record(now, fact) {
+            Err(Stuck::Impossible(_)) if !is_awaited => {
+                tracing::debug!(run.id = %self.run.id, step.id = %address, "the answer of a call that no step waits for any more");
+                return Ok(());
+            }
+            result => result?,
+        }
+        if let Some((id, output)) = seen {
+            self.scope.set_step(id, &output);
+        }
+        Ok(())
     }
 
     async fn finish(mut self, outcome: Outcome, now: Timestamp, stop: &Stop) -> Result<End, Stuck> {
@@ -270,14 +273,14 @@ impl Driver<'_> {
             match self.executor.journal.commit(commit.clone()).await {
                 // The write that seemed to fail had reached the disk.
                 Err(CommitError::Conflict { len, .. }) if told && len == after => return Ok(()),
-                Err(CommitError::Store(error)) if !stop.soft.is_cancelled() && !matches!(error, crate::store::StoreError::Closed) => {
+                Err(CommitError::Store(error)) if !stop.soft.is_cancelled() && !matches!(error, StoreError::Closed) => {
                     if !told {
                         tracing::error!(run.id = %self.run.id, error = %error, "facts wait in memory until the store can write again");
                         told = true;
                     }
                     tokio::select! {
                         () = stop.soft.cancelled() => {}
-                        () = self.executor.clock.sleep_until(self.executor.clock.now().after(COMMIT_AGAIN)) => {}
+                        () = self.executor.clock.sleep_until(self.executor.clock.now().after(STORE_AGAIN)) => {}
                     }
                 }
                 result => return result,
