@@ -15,7 +15,8 @@ pub fn start(format: LogFormat, filter: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| format!("the log level `{filter}` cannot be read: {error}; expected `info`, or `hence=debug,warn`"))?;
     let colors = std::io::stderr().is_terminal();
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colors);
+    // A line that cannot be written is lost. To say so would be to write to the same place, and that panics.
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colors).log_internal_errors(false);
     let started = match format {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
+use super::open::{Closed, open};
 use super::perform::{self, CallEnd};
-use super::revisions::NoRevision;
 use super::{Executor, Stop};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
@@ -60,13 +60,13 @@ const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 const FACTS_AT_ONCE: usize = 256;
 
 /// One run in hand.
-struct Driver<'e> {
-    executor: &'e Executor,
-    loaded: Arc<Loaded>,
-    run: Run,
-    scope: Scope,
+pub(super) struct Driver<'e> {
+    pub(super) executor: &'e Executor,
+    pub(super) loaded: Arc<Loaded>,
+    pub(super) run: Run,
+    pub(super) scope: Scope,
     /// Facts that are not durable yet.
-    buffer: Vec<Entry>,
+    pub(super) buffer: Vec<Entry>,
 }
 
 /// Takes a run as far as it goes.
@@ -97,49 +97,9 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
     }
 }
 
-/// Why a run could not be brought into memory.
-enum Closed {
-    /// The store could not be read now.
-    Store(StoreError),
-    /// What was read is no run that can go on.
-    Broken(String),
-}
-
-impl From<StoreError> for Closed {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
 fn give_up(run: RunId, error: &impl std::fmt::Display) -> End {
     tracing::error!(run.id = %run, error = %error, "the run was put down; it goes on at the next start");
     End::Released
-}
-
-/// Brings a run into memory: from the hand of intake, or from the store.
-async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Box<FreshRun>>) -> Result<Option<Driver<'e>>, Closed> {
-    let store = executor.journal.store();
-    let (name, revision, event, accepted, facts) = if let Some(fresh) = fresh {
-        let FreshRun { run, event } = *fresh;
-        let accepted = event.head.received;
-        (run.workflow, run.revision, event, accepted, run.facts)
-    } else {
-        let Some(head) = store.run(id).await? else { return Err(Closed::Broken("it is not in the store".to_owned())) };
-        if head.status.is_final() {
-            return Ok(None);
-        }
-        let event = store.event(head.event).await?;
-        let event = event.ok_or_else(|| Closed::Broken("its event is not in the store".to_owned()))?;
-        let facts = store.facts(id).await?;
-        (head.workflow, head.revision, Arc::new(event), head.accepted, facts)
-    };
-    let loaded = executor.revisions.find(store, &name, revision).await.map_err(|error| match error {
-        NoRevision::Store(error) => Closed::Store(error),
-        NoRevision::Unknown(_) | NoRevision::Broken(..) => Closed::Broken(error.to_string()),
-    })?;
-    let run = Run::replay(id, accepted, facts).map_err(|error| Closed::Broken(error.to_string()))?;
-    let scope = evaluate::scope_of(&loaded, &run, &event);
-    Ok(Some(Driver { executor, loaded, run, scope, buffer: Vec::new() }))
 }
 
 impl Driver<'_> {
@@ -165,7 +125,7 @@ impl Driver<'_> {
                 }
                 // A long run without calls lets others work, can be stopped, and does not begin anew after a crash.
                 self.flush(Status::Running, None, stop).await?;
-                tokio::task::yield_now().await;
+                tokio::task::coop::consume_budget().await;
                 if !stop.soft.is_cancelled() {
                     continue;
                 }
@@ -175,12 +135,12 @@ impl Driver<'_> {
                 return Ok(End::Released);
             }
             let mut failed = false;
-            for todo in todos {
+            for todo in &todos {
                 // Nothing begins while the server stops.
                 if calling.contains(&todo.address) || stop.soft.is_cancelled() {
                     continue;
                 }
-                let Some(call) = perform::prepare(self.executor, &loaded, &todo, &mut self.scope, &self.run) else { continue };
+                let Some(call) = perform::prepare(self.executor, &loaded, todo, &mut self.scope, &self.run) else { continue };
                 match call {
                     Ok(call) => {
                         if call.once {
@@ -193,7 +153,7 @@ impl Driver<'_> {
                     }
                     Err((attempts, error)) => {
                         failed = true;
-                        self.record(todo.moment, Fact::StepFailed { step: todo.address, attempts, error })?;
+                        self.record(todo.moment, Fact::StepFailed { step: todo.address.clone(), attempts, error })?;
                     }
                 }
             }
@@ -211,7 +171,8 @@ impl Driver<'_> {
             };
             if let Some(ended) = ended {
                 calling.retain(|address| *address != ended.address);
-                self.take(ended)?;
+                let is_awaited = todos.iter().any(|todo| todo.address == ended.address);
+                self.take(ended, is_awaited)?;
             }
         }
     }
@@ -258,28 +219,41 @@ impl Driver<'_> {
         Ok(any)
     }
 
-    /// Takes the answer of a call in.
-    fn take(&mut self, ended: CallEnd<'_>) -> Result<(), Stuck> {
+    /// Takes the answer of a call in. The run may have gone past the step meanwhile: another branch
+    /// decided. The answer is then kept where it still belongs, and is not needed where it does not.
+    fn take(&mut self, ended: CallEnd<'_>, is_awaited: bool) -> Result<(), Stuck> {
         let now = self.executor.clock.now();
         let CallEnd { step, address, retry, attempt, result } = ended;
         let fact = match result {
             Ok(mut output) => {
                 self.executor.secrets.mask_value(&mut output);
-                if let Some(id) = &step.id {
-                    self.scope.set_step(id, &output);
-                }
-                Fact::CallSucceeded { step: address, attempt, output: Arc::new(output) }
+                Fact::CallSucceeded { step: address.clone(), attempt, output: Arc::new(output) }
             }
             Err(mut error) => {
                 self.executor.secrets.mask_text(&mut error.message);
                 error.detail.iter_mut().for_each(|detail| self.executor.secrets.mask_value(detail));
                 match retry.due(&error, self.run.id, &address, attempt, now) {
-                    Some(due) => Fact::CallRetried { step: address, attempt, error, due },
-                    None => Fact::StepFailed { step: address, attempts: attempt, error },
+                    Some(due) => Fact::CallRetried { step: address.clone(), attempt, error, due },
+                    None => Fact::StepFailed { step: address.clone(), attempts: attempt, error },
                 }
             }
         };
-        self.record(now, fact)
+        let seen = match (&step.id, &fact) {
+            // An iteration that is over is not seen from outside, as it is not after a restart.
+            (Some(id), Fact::CallSucceeded { output, .. }) if is_awaited || address == step.address => Some((id, Arc::clone(output))),
+            _ => None,
+        };
+        match self.record(now, fact) {
+            Err(Stuck::Impossible(_)) if !is_awaited => {
+                tracing::debug!(run.id = %self.run.id, step.id = %address, "the answer of a call that no step waits for any more");
+                return Ok(());
+            }
+            result => result?,
+        }
+        if let Some((id, output)) = seen {
+            self.scope.set_step(id, &output);
+        }
+        Ok(())
     }
 
     async fn finish(&mut self, outcome: Outcome, now: Timestamp, stop: &Stop) -> Result<End, Stuck> {

@@ -5,6 +5,7 @@
 
 mod dispatch;
 mod drive;
+mod open;
 mod perform;
 mod revisions;
 

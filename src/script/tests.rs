@@ -245,7 +245,7 @@ fn errors_name_the_place_in_the_yaml_or_the_script() {
     check_error(value("event.body.email.domain"), "workflows/lead.yaml:12:37: if: `event.body.email` is a text, which has no `.domain`");
     check_error(
         value("event.body.missing.deeper"),
-        "workflows/lead.yaml:12:39: if: there is no `deeper` in a missing value; `?.` in place of `.` allows for that",
+        "workflows/lead.yaml:12:39: if: `event.body.missing` is missing, so `.deeper` cannot be read; event.body has: amount, deep, email, name, none, rate, tags",
     );
     check_error(value("nothing()"), "workflows/lead.yaml:12:20: if: there is no function `nothing()`");
     check_error(value("1 / 0"), "workflows/lead.yaml:12:22: if: Division by zero: 1 / 0");

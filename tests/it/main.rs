@@ -11,6 +11,7 @@
 mod cli;
 mod crash;
 mod docs;
+mod endurance;
 mod flows;
 mod functions_doc;
 mod github;

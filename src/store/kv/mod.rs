@@ -8,6 +8,7 @@ mod folder;
 pub mod memory;
 pub mod redb;
 pub mod sled;
+mod sled_log;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -11,6 +11,7 @@ use sled::{Config, Db};
 
 use super::super::StoreError;
 use super::folder::Folder;
+use super::sled_log;
 use super::{Batch, Kv, Order, VALUE_MAX_BYTES, Visit, io_error, no_panic};
 
 /// Memory for pages; sled's own default is 1 GiB.
@@ -105,6 +106,10 @@ fn open_database(folder: &Folder, path: &Path) -> Result<Open, StoreError> {
     let failed = |error: std::io::Error| io_error(&what, &error);
     remove_half_made_snapshots(path).map_err(failed)?;
     wait_for_last_handle(&folder.file(LOG_FILE)).map_err(failed)?;
+    // sled begins a new log over one that it does not recognise: what is left of it must not be lost to that.
+    if folder.file(USED_FILE).exists() && !sled_log::has_segment(&folder.file(LOG_FILE), SEGMENT_BYTES).map_err(failed)? {
+        return Err(StoreError::Damaged(format!("{what}: its log holds nothing that sled wrote, and did before; it is left as it is")));
+    }
     let config = Config::new().path(path).flush_every_ms(None).segment_size(SEGMENT_BYTES).cache_capacity(CACHE_BYTES);
     let db = no_panic(&what, || config.open().map_err(|error| open_error(&what, error)))?;
     if db.is_empty() && folder.file(USED_FILE).exists() {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use serde_json::json;
 
-use crate::process::{Engine, Project, Receiver, Serve, steps};
+use crate::process::{Engine, Project, Receiver, Serve, must, steps};
 
 /// `shutdown` of the projects here.
 const SHUTDOWN: Duration = Duration::from_millis(500);
@@ -68,8 +69,47 @@ async fn a_call_that_ends_within_the_shutdown_is_recorded_and_not_made_again() {
     assert_eq!(keys, [format!("{run}/first"), format!("{run}/second")]);
 }
 
+const ENDLESS: &str = "
+when:
+  - webhook: {path: endless, verify: none}
+steps:
+  - foreach: event.body
+    steps:
+      - foreach: event.body
+        steps: [{script: index}]
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_only_compute_leave_room_for_others_and_end_when_told() {
+    let project = Project::new().file("workflows/endless.yaml", ENDLESS);
+    let served = Serve::new(&project, Engine::Redb).start().await;
+    let api = served.api();
+    let list = json!(vec![0; 10_000]).to_string();
+    let mut runs = Vec::new();
+    // More of them than the server has threads.
+    for _ in 0..std::thread::available_parallelism().unwrap().get() + 1 {
+        runs.extend(must("the hook answers", api.hook("endless", &[], &list)).await.runs());
+    }
+    let canceled = must("the API answers", api.post(&format!("runs/{}/cancel", runs[0]))).await;
+    assert_eq!(canceled, StatusCode::ACCEPTED);
+    assert_eq!(must("it ends", api.ended(&runs[0])).await["status"], "canceled");
+    assert_eq!(served.stop().await, Some(0));
+}
+
 /// Returns when nothing listens there any more: intake has stopped.
 async fn closed(url: &str) {
     let address = url.strip_prefix("http://").unwrap();
-    crate::process::must("the listener closes", async { while tokio::net::TcpStream::connect(address).await.is_ok() {} }).await;
+    must("the listener closes", async { while tokio::net::TcpStream::connect(address).await.is_ok() {} }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_cannot_be_written_stops_nothing() {
+    let project =
+        Project::new().file("workflows/work.yaml", "when:\n  - webhook: {path: work, verify: none}\nsteps:\n  - fail: 'on purpose'\n");
+    let serve = Serve::new(&project, Engine::Redb).with("HENCE_ADMIN_TOKEN", "t0ken");
+    let served = must("the server starts", serve.unheard()).await;
+    let api = crate::process::Api::new(&served.url, "t0ken");
+    let run = api.hook("work", &[], "{}").await.runs().pop().unwrap();
+    assert_eq!(api.ended(&run).await["status"], "failed");
+    assert_eq!(served.stop().await, Some(0));
 }

@@ -70,6 +70,11 @@ impl Api {
         answer.json().await.unwrap()
     }
 
+    /// Asks the API to do something.
+    pub(crate) async fn post(&self, path: &str) -> StatusCode {
+        self.http.post(format!("{}/api/{path}", self.url)).bearer_auth(&self.token).send().await.unwrap().status()
+    }
+
     /// Every item of a listing.
     pub(crate) async fn all(&self, list: &str) -> Vec<Value> {
         let mut all = Vec::new();

@@ -92,6 +92,19 @@ impl Serve {
         served
     }
 
+    /// Serves with a standard error that takes nothing, as on a full disk; returns when it has said where it listens.
+    pub(crate) async fn unheard(&self) -> Served {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let child = self.command().stderr(full).stdout(Stdio::null()).spawn().unwrap();
+        let mut served = Served { child, url: String::new(), data: self.data.clone(), log: Arc::default() };
+        while served.url.is_empty() {
+            assert_eq!(served.child.try_wait().unwrap(), None, "it ended");
+            served.url = std::fs::read_to_string(self.data.join("address")).unwrap_or_default().trim().to_owned();
+            tokio::task::yield_now().await;
+        }
+        served
+    }
+
     /// Serves, and expects that it refuses to.
     pub(crate) async fn refused(&self) -> Ran {
         finished(self.command()).await

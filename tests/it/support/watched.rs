@@ -1,6 +1,7 @@
 //! A store that tells of every write, so that a test can wait for what it expects without sleeping.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::BoxFuture;
 use hence::domain::event::{Event, EventHead};
@@ -14,11 +15,13 @@ use tokio::sync::watch;
 pub struct Watched {
     pub inner: Arc<dyn Store>,
     pub writes: watch::Sender<u64>,
+    /// While set, no journal can be read; each refused try counts as a write.
+    pub unreadable: AtomicBool,
 }
 
 impl Watched {
     pub fn new(inner: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { inner, writes: watch::Sender::new(0) })
+        Arc::new(Self { inner, writes: watch::Sender::new(0), unreadable: AtomicBool::new(false) })
     }
 }
 
@@ -54,6 +57,10 @@ impl Store for Watched {
     }
 
     fn facts(&self, run: RunId) -> Answer<'_, Vec<Entry>> {
+        if self.unreadable.load(Ordering::SeqCst) {
+            self.writes.send_modify(|count| *count += 1);
+            return Box::pin(async { Err(StoreError::Io("unreadable on command".to_owned())) });
+        }
         self.inner.facts(run)
     }
 
