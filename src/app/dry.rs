@@ -23,7 +23,9 @@ use crate::workflow::selftest::{self, Ended, EventFile, MadeCall, Mocks};
 pub struct Dry {
     /// The requests, in order: step, call, method, url, headers, body. Secrets are masked.
     pub requests: Vec<Value>,
-    /// Why the run would end as failed or not begin, if every call were answered with an empty 200.
+    /// Whether the event starts a run at all.
+    pub matched: bool,
+    /// Why the run would fail, if every call were answered with an empty 200.
     pub trouble: Option<String>,
 }
 
@@ -48,15 +50,15 @@ pub fn dry(dir: &Path, workflow: &str, body: Value, now: Timestamp) -> Result<Dr
     let mut mocks = Mocks::new(&none).or(json!({"status": 200, "headers": {}, "body": {}}));
     let trace = selftest::drive(loaded, &event, &masks, &mut mocks);
     let shown = |call: &MadeCall| request(call, &registry, &config.secrets).unwrap_or_else(|error| failed(call, &error));
+    let matched = trace.ended != Some(Ended::NotMatched);
     let trouble = trace.trouble.or(match trace.ended {
-        Some(Ended::NotMatched) => Some("no run begins: the workflow's `if` is false for this event".to_owned()),
         Some(Ended::Run(Outcome::Failed { step, error })) => {
             let at = step.map(|step| format!(" at {step}")).unwrap_or_default();
             Some(format!("with empty answers the run would fail{at}: {error}"))
         }
-        Some(Ended::Run(Outcome::Succeeded { .. } | Outcome::Canceled)) | None => None,
+        Some(Ended::NotMatched | Ended::Run(Outcome::Succeeded { .. } | Outcome::Canceled)) | None => None,
     });
-    Ok(Dry { requests: trace.calls.iter().map(shown).collect(), trouble })
+    Ok(Dry { requests: trace.calls.iter().map(shown).collect(), matched, trouble })
 }
 
 /// A call as the request it would be.

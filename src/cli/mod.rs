@@ -148,6 +148,11 @@ fn say(text: &str) {
     }
 }
 
+/// Says something beside the output, for people.
+fn note(text: &str) {
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
 fn say_error(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "error: {text}"));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::client::{Client, list, text};
-use super::{Exit, Format, ServerArgs, Trouble, say, say_json, show};
+use super::{Exit, Format, ServerArgs, Trouble, note, say, say_json, show};
 use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Value;
@@ -28,7 +28,7 @@ pub(super) struct RunArgs {
     /// Print the requests that a run would send, as JSON, and send nothing; needs no server
     #[arg(long, conflicts_with_all = ["detach", "data", "url"])]
     dry: bool,
-    /// The project folder of a dry run [default: the one of --project]
+    /// The project folder of a dry run, in place of --project
     #[arg(value_name = "DIR", requires = "dry")]
     dir: Option<PathBuf>,
     /// Do not wait for the run's end
@@ -82,6 +82,9 @@ fn dry(args: &RunArgs, event: Value) -> Result<Exit, Trouble> {
         Trouble::new(Exit::Problems, format!("{why}{shown}"))
     })?;
     say_json(&Value::Array(dry.requests));
+    if !dry.matched {
+        note("no run begins: the workflow's `if` is false for this event");
+    }
     match dry.trouble {
         None => Ok(Exit::Fine),
         Some(trouble) => Err(Trouble::new(Exit::Problems, trouble)),

@@ -70,7 +70,8 @@ fn coverage(out: &mut String, tested: &Tested) {
         vec![workflow.name.to_string(), share, note]
     };
     let rows: Vec<Vec<String>> = tested.workflows.iter().map(row).collect();
-    line(out, 0, &format!("\n{}\n", table(&["WORKFLOW", "REACHED", "NOT REACHED"], &rows)));
+    line(out, 0, &format!("\n{}", table(&["WORKFLOW", "REACHED", "NOT REACHED"], &rows)));
+    out.push('\n');
 }
 
 fn item(item: &Item) -> String {
