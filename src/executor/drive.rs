@@ -9,7 +9,7 @@ use super::perform::{self, CallEnd};
 use super::{Executor, Stop};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
-use crate::domain::journal::{Entry, Fact, Outcome};
+use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::next::{Next, Task, Todo, deadline, next};
 use crate::domain::run::{Impossible, Phase, Run, Status};
 use crate::domain::time::Timestamp;
@@ -113,7 +113,7 @@ impl Driver<'_> {
         let loaded = Arc::clone(&self.loaded);
         let workflow = &loaded.workflow;
         let mut calls = FuturesUnordered::new();
-        let mut calling: Vec<crate::domain::journal::Address> = Vec::new();
+        let mut calling: Vec<Address> = Vec::new();
         loop {
             let now = self.executor.clock.now();
             self.interrupt(cancel.is_cancelled(), now)?;
@@ -125,7 +125,7 @@ impl Driver<'_> {
                 }
                 Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
             };
-            if self.evaluate(&todos, now)? {
+            if self.evaluate(&todos, &calling, now)? {
                 continue;
             }
             if stop.soft.is_cancelled() && calls.is_empty() {
@@ -184,11 +184,13 @@ impl Driver<'_> {
     }
 
     /// Does everything that touches nothing outside. Says whether there was any.
-    fn evaluate(&mut self, todos: &[Todo<'_>], now: Timestamp) -> Result<bool, Stuck> {
+    ///
+    /// A call in hand that may be made once is none of it: it looks interrupted and is not.
+    fn evaluate(&mut self, todos: &[Todo<'_>], calling: &[Address], now: Timestamp) -> Result<bool, Stuck> {
         let loaded = Arc::clone(&self.loaded);
         let mut any = false;
         for todo in todos {
-            if matches!(todo.task, Task::Call { .. }) {
+            if matches!(todo.task, Task::Call { .. }) || calling.contains(&todo.address) {
                 continue;
             }
             let fact = evaluate::evaluate(&loaded, todo, &mut self.scope, &self.run, now, &self.executor.secrets);
