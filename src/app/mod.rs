@@ -1,10 +1,12 @@
 //! The composition root: the only place that names concrete adapters. Says what starts in which
 //! order, and what stops in which.
 
+mod dry;
 mod listen;
 mod project;
 mod reload;
 mod runtime;
+mod selftest;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,8 +28,10 @@ use crate::store::{self, Journal, Store, StoreError};
 use crate::web::{self, Web};
 use crate::workflow::catalog::Current;
 
+pub use dry::{Dry, dry};
 pub use project::{Checked, check};
 pub use runtime::runtime;
+pub use selftest::{Tested, TestedWorkflow, selftest};
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]

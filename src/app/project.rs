@@ -14,9 +14,10 @@ use crate::domain::secret::Secrets;
 use crate::executor::Rebuild;
 use crate::script::Limits;
 use crate::store::{RevisionFiles, Store, StoreError};
-use crate::workflow::catalog::{Catalog, Sources};
+use crate::workflow::catalog::{Catalog, SourceFile, Sources};
 use crate::workflow::compile::{Context, TargetProblem};
 use crate::workflow::problem::{Problem, Severity, codes};
+use crate::workflow::selftest::{self, TestFile};
 
 /// What `check` found.
 #[derive(Debug)]
@@ -27,10 +28,25 @@ pub struct Checked {
     pub problems: Vec<Problem>,
 }
 
-/// Checks a project folder without starting anything. A secret that is not set is a warning here:
-/// the machine that checks is seldom the one that serves.
+/// A project as far as it can be known without starting anything.
+pub(super) struct Examined {
+    pub(super) config: Config,
+    pub(super) registry: Registry,
+    pub(super) catalog: Catalog,
+    pub(super) tests: Vec<(SourceFile, Option<TestFile>)>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Checks a project folder, test files included, without starting anything. A secret that is not
+/// set is a warning here: the machine that checks is seldom the one that serves.
 #[must_use]
 pub fn check(dir: &Path) -> Checked {
+    let Examined { catalog, problems, .. } = examine(dir);
+    Checked { workflows: catalog.workflows().len(), problems }
+}
+
+/// Reads everything that a project folder holds.
+pub(super) fn examine(dir: &Path) -> Examined {
     let (config, mut problems) = config::load(dir, Flags::default());
     for problem in &mut problems {
         if problem.code == codes::MISSING_SECRET {
@@ -50,7 +66,9 @@ pub fn check(dir: &Path) -> Checked {
     problems.extend(unread);
     let (catalog, found) = build(&sources, &config.retries, &config.secrets, Severity::Warning, &registry);
     problems.extend(found);
-    Checked { workflows: catalog.workflows().len(), problems }
+    let (tests, found) = selftest::read_all(dir, &sources);
+    problems.extend(found);
+    Examined { config, registry, catalog, tests, problems }
 }
 
 /// Stands in for a connector whose settings cannot be used, so that the rest can be checked.

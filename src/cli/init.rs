@@ -8,9 +8,10 @@ use clap::Args;
 use super::{Exit, Trouble, say};
 
 /// What a new project holds.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("hence.yaml", include_str!("init/hence.yaml")),
     ("workflows/hello.yaml", include_str!("init/hello.yaml")),
+    ("workflows/hello.test.yaml", include_str!("init/hello.test.yaml")),
     ("scripts/greet.rhai", include_str!("init/greet.rhai")),
     (".gitignore", include_str!("init/gitignore")),
 ];

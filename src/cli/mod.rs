@@ -1,5 +1,5 @@
 //! The command line: one file a command. Exit codes are API: 0 fine, 1 problems found or a failed
-//! run, 2 wrong usage, 3 the server cannot be reached, 4 the store is damaged or locked.
+//! run or test, 2 wrong usage, 3 the server cannot be reached, 4 the store is damaged or locked.
 
 mod cancel;
 mod check;
@@ -11,6 +11,7 @@ mod runs;
 mod serve;
 mod show;
 mod table;
+mod test;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -51,7 +52,7 @@ impl From<Exit> for ExitCode {
     name = "hence",
     version,
     max_term_width = 100,
-    after_help = "Begin with: hence init my-project, then: hence serve my-project\nExit codes: 0 fine · 1 problems found or a failed run · 2 wrong usage · 3 server not reached · 4 store damaged or in use"
+    after_help = "Begin with: hence init my-project, then: hence serve my-project\nExit codes: 0 fine · 1 problems found or a failed run or test · 2 wrong usage · 3 server not reached · 4 store damaged or in use"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -64,6 +65,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check workflow files: every problem, with its place
     Check(check::CheckArgs),
+    /// Run the tests beside the workflows: mocked calls, a clock that jumps, no socket
+    Test(test::TestArgs),
     /// Start a workflow by hand and wait for its end
     Run(run::RunArgs),
     /// List runs, newest first
@@ -120,6 +123,7 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Show(args) => show::run(&args),
@@ -142,6 +146,11 @@ fn say(text: &str) {
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
         std::process::exit(0);
     }
+}
+
+/// Says something beside the output, for people.
+fn note(text: &str) {
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
 
 fn say_error(text: &str) {

@@ -7,8 +7,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::client::{Client, list, text};
-use super::{Exit, Format, ServerArgs, Trouble, say, say_json, show};
+use super::{Exit, Format, ServerArgs, Trouble, note, say, say_json, show};
+use crate::app;
+use crate::clock::{Clock, SystemClock};
 use crate::domain::Value;
+use crate::workflow::problem::{Problem, render};
 
 /// How often the server is asked whether the run has ended.
 const ASK_EVERY: Duration = Duration::from_millis(200);
@@ -22,6 +25,12 @@ pub(super) struct RunArgs {
     /// A JSON file with the event's body; - for standard input [default: the body {}]
     #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
+    /// Print the requests that a run would send, as JSON, and send nothing; needs no server
+    #[arg(long, conflicts_with_all = ["detach", "data", "url"])]
+    dry: bool,
+    /// The project folder of a dry run, in place of --project
+    #[arg(value_name = "DIR", requires = "dry")]
+    dir: Option<PathBuf>,
     /// Do not wait for the run's end
     #[arg(long)]
     detach: bool,
@@ -34,6 +43,9 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
     let event = args.event.as_ref().map(read_event).transpose()?.unwrap_or_else(|| serde_json::json!({}));
+    if args.dry {
+        return dry(args, event);
+    }
     let client = Client::new(&args.server)?;
     let receipt = client.post("/api/runs", &serde_json::json!({"workflow": args.workflow, "event": event}))?;
     let Some(id) = list(&receipt, "runs").first().map(|run| text(run, "run")) else {
@@ -57,6 +69,26 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Trouble> {
         Format::Text => show::print(&ended),
     }
     Ok(if text(&ended, "status") == "succeeded" { Exit::Fine } else { Exit::Problems })
+}
+
+fn dry(args: &RunArgs, event: Value) -> Result<Exit, Trouble> {
+    let dir = args.dir.as_ref().unwrap_or(&args.server.project);
+    if !dir.is_dir() {
+        return Err(Trouble::new(Exit::Usage, format!("{}: there is no such folder", dir.display())));
+    }
+    let dry = app::dry(dir, &args.workflow, event, SystemClock.now()).map_err(|(why, problems)| {
+        let source = |problem: &Problem| std::fs::read_to_string(dir.join(&*problem.file)).ok();
+        let shown: String = problems.iter().map(|problem| format!("\n{}", render(problem, source(problem).as_deref()))).collect();
+        Trouble::new(Exit::Problems, format!("{why}{shown}"))
+    })?;
+    say_json(&Value::Array(dry.requests));
+    if !dry.matched {
+        note("no run begins: the workflow's `if` is false for this event");
+    }
+    match dry.trouble {
+        None => Ok(Exit::Fine),
+        Some(trouble) => Err(Trouble::new(Exit::Problems, trouble)),
+    }
 }
 
 fn read_event(path: &PathBuf) -> Result<Value, Trouble> {

@@ -8,9 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::catalog::{Catalog, Sources};
+use super::catalog::{Catalog, SourceFile, Sources};
 use super::compile::{Context, TargetProblem};
 use super::problem::{Problem, Severity, codes, render};
+use super::selftest;
 use super::words;
 use super::yaml::FILE_BYTES;
 use crate::domain::retry::Retry;
@@ -54,10 +55,12 @@ fn folder() -> PathBuf {
 }
 
 /// What a check finds: the problems, and their text.
-fn check(sources: &Sources, mut problems: Vec<Problem>) -> (Vec<Problem>, String) {
+fn check(sources: &Sources, tests: &[SourceFile], mut problems: Vec<Problem>) -> (Vec<Problem>, String) {
     let (_, found) = with_context(|context| Catalog::build(sources, context));
     problems.extend(found);
-    let text = problems.iter().map(|problem| render(problem, sources.text(&problem.file))).collect();
+    let test = |file: &str| tests.iter().find(|test| &*test.path == file).map(|test| &*test.text);
+    let source = |problem: &Problem| sources.text(&problem.file).or_else(|| test(&problem.file));
+    let text = problems.iter().map(|problem| render(problem, source(problem))).collect();
     (problems, text)
 }
 
@@ -67,11 +70,14 @@ fn written() -> BTreeMap<String, (Vec<Problem>, String)> {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         if path.is_dir() {
-            let (sources, problems) = Sources::read(&path);
-            cases.insert(name, check(&sources, problems));
+            let (sources, mut problems) = Sources::read(&path);
+            let (tests, found) = selftest::read_all(&path, &sources);
+            problems.extend(found);
+            let tests: Vec<SourceFile> = tests.into_iter().map(|(source, _)| source).collect();
+            cases.insert(name, check(&sources, &tests, problems));
         } else if path.extension().is_some_and(|ending| ending == "yaml") {
             let file = (format!("workflows/{name}.yaml"), fs::read_to_string(&path).unwrap());
-            cases.insert(name, check(&Sources::from_files([file]), Vec::new()));
+            cases.insert(name, check(&Sources::from_files([file]), &[], Vec::new()));
         }
     }
     cases
@@ -84,7 +90,7 @@ fn made() -> BTreeMap<String, (Vec<Problem>, String)> {
         fs::create_dir(project.path().join("workflows")).unwrap();
         prepare(project.path());
         let (sources, problems) = Sources::read(project.path());
-        check(&sources, problems)
+        check(&sources, &[], problems)
     };
     let outside = tempfile::NamedTempFile::new().unwrap();
     BTreeMap::from([

@@ -8,6 +8,7 @@ pub mod compile;
 pub mod evaluate;
 pub mod file;
 pub mod problem;
+pub mod selftest;
 pub mod words;
 pub mod yaml;
 

@@ -172,6 +172,7 @@ pub mod codes {
         BROKEN_MODULE = "broken-module", "The workflow uses a script file that cannot be compiled.";
         UNKNOWN_CONNECTOR = "unknown-connector", "A call of a connector that does not exist.";
         UNKNOWN_ACTION = "unknown-action", "A call of an action that the connector does not have.";
+        UNKNOWN_WORKFLOW = "unknown-workflow", "A test file without the workflow that it would test.";
         UNKNOWN_CONNECTION = "unknown-connection", "A call through a connection that `hence.yaml` does not have.";
     }
 }

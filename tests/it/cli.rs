@@ -5,6 +5,7 @@ mod check;
 mod runs;
 mod shutdown;
 mod store;
+mod testing;
 mod token;
 mod usage;
 

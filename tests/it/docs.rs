@@ -1,5 +1,5 @@
-//! What the documents show is true: every workflow in them passes `hence check`, every other YAML
-//! block is YAML, links lead somewhere, and the references name what there is.
+//! What the documents show is true: every workflow in them passes `hence check`, every test passes,
+//! every other YAML block is YAML, links lead somewhere, and the references name what there is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -82,7 +82,11 @@ fn problems(text: &str) -> Vec<String> {
     }
     let checked = hence::app::check(project.path());
     found.extend(checked.problems.iter().filter(|p| p.is_error()).map(|p| format!("{}:{}: {} ({})", p.file, p.line, p.message, p.code)));
-    let workflows = written.iter().filter(|path| path.starts_with("workflows/")).count();
+    let tested = hence::app::selftest(project.path(), None);
+    let failed = tested.workflows.iter().flat_map(|workflow| &workflow.results).filter(|result| !result.passed());
+    found.extend(failed.map(|result| format!("{}: {:?} {:?}", result.name, result.trouble, result.differences)));
+    let is_workflow = |path: &&String| path.starts_with("workflows/") && !path.ends_with(".test.yaml");
+    let workflows = written.iter().filter(is_workflow).count();
     if found.is_empty() && workflows != checked.workflows {
         found.push(format!("{workflows} workflows are shown and {} are good", checked.workflows));
     }
@@ -105,6 +109,9 @@ fn a_wrong_block_is_found() {
     check("# workflows/a.yaml\nwhen: [manual]\nsteps:\n  - stop:\n    retries: 1");
     check("# workflows/a.yaml\nwhen: [manual]\nsteps:\n  - stop: 1 +");
     check("# hence.yaml\nlisten: 1\nport: 1");
+    check(
+        "# workflows/a.yaml\nwhen: [manual]\nsteps: [{stop: 1}]\n```\n```yaml\n# workflows/a.test.yaml\ncases: [{name: a, expect: {output: 2}}]",
+    );
     check("a: [1");
 }
 

@@ -219,3 +219,11 @@ async fn a_failing_call_in_a_branch_is_retried_while_the_other_goes_on() {
     assert_eq!(app.all_runs().await[0].status, Status::Succeeded);
     assert_eq!(app.recorder.calls().len(), 4);
 }
+
+#[tokio::test]
+async fn calls_that_may_happen_once_are_not_taken_for_interrupted_while_they_are_made_beside_each_other() {
+    let call =
+        |id: &str| format!("[{{id: {id}, call: http.post, at_most_once: true, with: {{url: 'http://crm.test/{id}'}}}}, {{script: 1}}]");
+    let steps = format!("  - parallel: {{x: {}, y: {}}}\n", call("x"), call("y"));
+    check(&steps, json!({}), json!({"x": 1, "y": 1})).await;
+}

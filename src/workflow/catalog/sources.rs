@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 use ring::digest;
 
 use crate::workflow::problem::{Problem, codes};
+use crate::workflow::selftest::TEST_STEM_END;
 use crate::workflow::yaml::{FILE_BYTES, Span, too_large};
 
 /// The most files of one folder.
@@ -44,8 +45,6 @@ pub struct Sources {
 pub struct Fingerprint([u8; 32]);
 
 const FOLDERS: [(&str, &[&str]); 2] = [("workflows", &["yaml", "yml"]), ("scripts", &["rhai"])];
-/// Tests lie beside the workflows and are read by others.
-const TEST_STEM_END: &str = ".test";
 
 impl Sources {
     /// Reads a project's folder. A file that cannot be read is a problem, and no more.
@@ -54,16 +53,20 @@ impl Sources {
         let mut problems = Vec::new();
         let mut files = Vec::new();
         for (folder, endings) in FOLDERS {
-            let found = list(dir, folder, endings, &mut problems);
-            files.extend(found.into_iter().filter_map(|(path, place)| match read_file(dir, &path, &place) {
-                Ok(text) => Some((path, text)),
-                Err(problem) => {
-                    problems.push(*problem);
-                    None
-                }
-            }));
+            let found = list(dir, folder, endings, false, &mut problems);
+            files.extend(read_all(dir, found, &mut problems));
         }
         (Self::from_files(files), problems)
+    }
+
+    /// Reads the test files, which lie beside the workflows and are no part of what is served.
+    #[must_use]
+    pub fn read_tests(dir: &Path) -> (Vec<SourceFile>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let [(folder, endings), _] = FOLDERS;
+        let found = list(dir, folder, endings, true, &mut problems);
+        let files = read_all(dir, found, &mut problems);
+        (files.into_iter().map(|(path, text)| SourceFile { path: path.into(), text: text.into() }).collect(), problems)
     }
 
     /// The same from memory: paths below the project folder, and texts.
@@ -98,7 +101,7 @@ impl Sources {
     pub fn fingerprint(dir: &Path) -> Fingerprint {
         let mut hash = digest::Context::new(&digest::SHA256);
         for (folder, endings) in FOLDERS {
-            for (path, place) in list(dir, folder, endings, &mut Vec::new()) {
+            for (path, place) in list(dir, folder, endings, false, &mut Vec::new()) {
                 let meta = fs::metadata(&place).ok();
                 let time = meta.as_ref().and_then(|meta| meta.modified().ok()).and_then(|time| time.duration_since(UNIX_EPOCH).ok());
                 let size = meta.as_ref().map_or(u64::MAX, fs::Metadata::len);
@@ -116,8 +119,19 @@ impl Sources {
     }
 }
 
-/// The files of a folder with one of these endings, by path. No folder, no files.
-fn list(dir: &Path, folder: &str, endings: &[&str], problems: &mut Vec<Problem>) -> Vec<(String, PathBuf)> {
+fn read_all(dir: &Path, found: Vec<(String, PathBuf)>, problems: &mut Vec<Problem>) -> Vec<(String, String)> {
+    let read = |(path, place): (String, PathBuf)| match read_file(dir, &path, &place) {
+        Ok(text) => Some((path, text)),
+        Err(problem) => {
+            problems.push(*problem);
+            None
+        }
+    };
+    found.into_iter().filter_map(read).collect()
+}
+
+/// The files of a folder with one of these endings, tests or others, by path. No folder, no files.
+fn list(dir: &Path, folder: &str, endings: &[&str], tests: bool, problems: &mut Vec<Problem>) -> Vec<(String, PathBuf)> {
     let entries = match fs::read_dir(dir.join(folder)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
@@ -135,7 +149,7 @@ fn list(dir: &Path, folder: &str, endings: &[&str], problems: &mut Vec<Problem>)
         let wanted = place.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| endings.contains(&ending));
         let name = entry.file_name().to_string_lossy().into_owned();
         let test = place.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(TEST_STEM_END));
-        if !wanted || test || name.starts_with('.') {
+        if !wanted || test != tests || name.starts_with('.') {
             continue;
         }
         if FILES <= found.len() {

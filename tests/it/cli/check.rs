@@ -79,6 +79,8 @@ async fn what_init_writes_serves_and_does_what_its_hint_says() {
     let ran = hence(&["init", path]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(hence(&["check", path]).await.code, Some(0));
+    let tested = hence(&["test", path, "--coverage", "--format", "json"]).await;
+    assert_eq!((tested.code, &tested.json()["workflows"][0]["coverage"]["missed"]), (Some(0), &serde_json::json!([])), "{tested:?}");
     check_refused(&hence(&["init", path]).await, 2, &["is there already", "nothing was written"]);
 
     let served = Serve::folder(&dir, &dir.join(".hence"), Engine::Redb).start().await;

@@ -1,0 +1,116 @@
+//! Which steps and branches the cases of a workflow reached.
+
+use std::collections::BTreeSet;
+
+use super::drive::{Ended, Trace};
+use crate::domain::journal::Address;
+use crate::domain::workflow::{OnError, Step, StepKind, Workflow};
+
+/// A step, or one way out of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Item {
+    /// The step's address; `if` for the workflow's own condition.
+    pub step: String,
+    /// `then`, `else`, `case x`, `default`, `skipped`, `on_error`, `not matched`; nothing for the step itself.
+    pub branch: Option<String>,
+}
+
+impl Item {
+    fn step(step: &Step) -> Self {
+        Self { step: step.address.to_string(), branch: None }
+    }
+
+    fn branch(step: &Step, branch: impl Into<String>) -> Self {
+        Self { step: step.address.to_string(), branch: Some(branch.into()) }
+    }
+
+    fn not_matched() -> Self {
+        Self { step: "if".to_owned(), branch: Some("not matched".to_owned()) }
+    }
+}
+
+/// What was reached so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Coverage {
+    reached: BTreeSet<Item>,
+}
+
+impl Coverage {
+    /// Adds what a run reached.
+    pub(super) fn add(&mut self, workflow: &Workflow, trace: &Trace) {
+        if trace.ended == Some(Ended::NotMatched) {
+            self.reached.insert(Item::not_matched());
+        }
+        workflow.for_each_step(|step| {
+            let address = &step.address;
+            if trace.reached.iter().any(|reached| reached == address || is_inside(address, reached)) {
+                self.reached.insert(Item::step(step));
+            }
+            if trace.skipped.contains(address) {
+                self.reached.insert(Item::branch(step, "skipped"));
+            }
+        });
+        for (address, branch) in &trace.branches {
+            self.reached.insert(Item { step: address.to_string(), branch: Some(branch.clone()) });
+        }
+        for failed in &trace.failed {
+            self.reached.extend(handler(workflow, failed).map(|step| Item::branch(step, "on_error")));
+        }
+    }
+
+    /// Everything there is to reach, in the order of writing, and whether it was reached.
+    #[must_use]
+    pub fn items(&self, workflow: &Workflow) -> Vec<(Item, bool)> {
+        items(workflow).into_iter().map(|item| (item.clone(), self.reached.contains(&item))).collect()
+    }
+}
+
+fn items(workflow: &Workflow) -> Vec<Item> {
+    let mut items: Vec<Item> = workflow.condition.iter().map(|_| Item::not_matched()).collect();
+    workflow.for_each_step(|step| {
+        items.push(Item::step(step));
+        match &step.kind {
+            StepKind::If { .. } => items.extend(["then", "else"].map(|branch| Item::branch(step, branch))),
+            StepKind::Switch { cases, .. } => {
+                items.extend(cases.iter().map(|case| Item::branch(step, format!("case {}", case.value))));
+                items.push(Item::branch(step, "default"));
+            }
+            StepKind::Call(_)
+            | StepKind::Script(_)
+            | StepKind::Set(_)
+            | StepKind::Foreach { .. }
+            | StepKind::Repeat { .. }
+            | StepKind::Parallel { .. }
+            | StepKind::Wait(_)
+            | StepKind::Fail(_)
+            | StepKind::Stop(_) => {}
+        }
+        if step.condition.is_some() {
+            items.push(Item::branch(step, "skipped"));
+        }
+        if step.on_error != OnError::Fail {
+            items.push(Item::branch(step, "on_error"));
+        }
+    });
+    items
+}
+
+fn is_inside(outer: &Address, inner: &Address) -> bool {
+    inner.as_str().strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The step whose `on_error` takes care of a failure: the failed one, or the nearest around it.
+fn handler<'w>(workflow: &'w Workflow, failed: &Address) -> Option<&'w Step> {
+    let mut found: Option<&'w Step> = None;
+    workflow.for_each_step(|step| {
+        let handles = step.on_error != OnError::Fail;
+        let rest = failed.as_str().strip_prefix(step.address.as_str());
+        // A failure in a handler is not that handler's own.
+        let around = rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && !rest.starts_with("/on_error/")));
+        let nearer = found.is_none_or(|known| known.address.as_str().len() < step.address.as_str().len());
+        if handles && around && nearer {
+            found = Some(step);
+        }
+    });
+    found
+}

@@ -1,0 +1,77 @@
+//! The event of a case: what is not written is as the workflow's first trigger would have it.
+
+use bytes::Bytes;
+
+use super::file::EventFile;
+use crate::domain::Value;
+use crate::domain::event::{Event, EventHead, Source};
+use crate::domain::id::{EventId, Parts};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{Trigger, Verify};
+use crate::workflow::catalog::Loaded;
+
+const JSON: &str = "application/json";
+
+/// Makes the event.
+#[must_use]
+pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
+    let trigger = loaded.workflow.triggers.first();
+    let header = |name: &str| file.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let content_type = header("content-type").unwrap_or_else(|| JSON.to_owned());
+    let (source, mut kind, mut path, mut method) = match trigger {
+        Some(Trigger::Webhook(hook)) => {
+            let github = matches!(hook.verify, Verify::Github { .. }).then(|| header("x-github-event")).flatten();
+            (Source::Webhook, github.unwrap_or_else(|| "webhook".to_owned()), hook.path.to_string(), "POST".to_owned())
+        }
+        Some(Trigger::Schedule(schedule)) => (Source::Schedule, "schedule".to_owned(), schedule.name.to_string(), String::new()),
+        Some(Trigger::Manual) | None => (Source::Manual, "manual".to_owned(), String::new(), String::new()),
+    };
+    file.kind.iter().for_each(|given| given.as_ref().clone_into(&mut kind));
+    file.method.iter().for_each(|given| method = given.to_uppercase());
+    let mut params = Vec::new();
+    if let Some(given) = &file.path {
+        if let Some(Trigger::Webhook(hook)) = trigger {
+            params = path_params(&hook.path, given);
+        }
+        given.as_ref().clone_into(&mut path);
+    }
+    let body = file.body.clone().or_else(|| match trigger {
+        Some(Trigger::Schedule(schedule)) => Some(serde_json::json!({"schedule": schedule.name, "due": now.to_string(), "missed": false})),
+        Some(Trigger::Webhook(_) | Trigger::Manual) | None => None,
+    });
+    let head = EventHead {
+        id: EventId::new(Parts { time_ms: u64::try_from(now.0).unwrap_or(0), counter: 0, chance: 0, shard: 0 }),
+        source,
+        kind,
+        received: now,
+        method,
+        path,
+        params,
+        query: file.query.clone(),
+        headers: file.headers.clone(),
+        content_type: content_type.clone(),
+        matches: Vec::new(),
+    };
+    Event::new(head, body.map(|body| bytes_of(body, &content_type)).unwrap_or_default())
+}
+
+/// Text is sent as it is unless the content type says JSON.
+fn bytes_of(body: Value, content_type: &str) -> Bytes {
+    match body {
+        Value::String(text) if !content_type.contains("json") => text.into(),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => {
+            other.to_string().into()
+        }
+    }
+}
+
+/// What `{name}` in a hook's path stands for.
+fn path_params(pattern: &str, path: &str) -> Vec<(String, String)> {
+    let named = pattern.split('/').zip(path.split('/'));
+    named
+        .filter_map(|(segment, value)| {
+            let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+            Some((name.to_owned(), value.to_owned()))
+        })
+        .collect()
+}
