@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Flags};
 use crate::connector::egress::Egress;
 use crate::connector::http::{HttpConnector, HttpSettings};
@@ -95,7 +96,14 @@ fn build(
 ) -> (Catalog, Vec<Problem>) {
     let check_target = target_check(registry);
     let has_secret = |name: &str| secrets.get(name).is_some();
-    let context = Context { limits: &Limits::default(), retries, check_target: &check_target, has_secret: &has_secret, missing_secret };
+    let context = Context {
+        limits: &Limits::default(),
+        retries,
+        check_target: &check_target,
+        has_secret: &has_secret,
+        missing_secret,
+        lint_at: Some(SystemClock.now()),
+    };
     Catalog::build(sources, &context)
 }
 
@@ -123,6 +131,7 @@ pub(super) fn rebuild(config: &Config) -> Rebuild {
             check_target: &|_, _, _| Ok(()),
             has_secret: &|_| true,
             missing_secret: Severity::Warning,
+            lint_at: None,
         };
         Catalog::rebuild(files, &context)
     })

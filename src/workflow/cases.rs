@@ -14,14 +14,25 @@ use super::problem::{Problem, Severity, codes, render};
 use super::words;
 use super::yaml::FILE_BYTES;
 use crate::domain::retry::Retry;
+use crate::domain::time::Timestamp;
 use crate::script::Limits;
+
+/// 2026-11-01T00:00:00Z.
+const NOW: Timestamp = Timestamp(1_793_491_200_000);
 
 /// A small world: two connectors, one connection, one secret, one named retry.
 pub(super) fn with_context<T>(run: impl FnOnce(&Context<'_>) -> T) -> T {
     let retries = BTreeMap::from([("patient".to_owned(), Retry { attempts: 20, first: Duration::from_secs(60), ..Retry::default() })]);
     let limits = Limits::default();
     let has_secret = |name: &str| name == "HOOK_SECRET" || name == "NEW_SECRET";
-    run(&Context { limits: &limits, retries: &retries, check_target: &target, has_secret: &has_secret, missing_secret: Severity::Warning })
+    run(&Context {
+        limits: &limits,
+        retries: &retries,
+        check_target: &target,
+        has_secret: &has_secret,
+        missing_secret: Severity::Warning,
+        lint_at: Some(NOW),
+    })
 }
 
 fn target(connector: &str, action: &str, using: Option<&str>) -> Result<(), TargetProblem> {

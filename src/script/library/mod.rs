@@ -2,6 +2,7 @@
 //!
 //! One table a subject; the reference is made from the tables.
 
+mod builtin;
 mod callbacks;
 mod chance;
 mod data;
@@ -10,6 +11,9 @@ mod hash;
 mod json;
 mod text;
 mod time;
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use rhai::{Dynamic, EvalAltResult, NativeCallContext};
 
@@ -45,6 +49,22 @@ pub const SUBJECTS: &[Subject] = &[
     Subject { title: "Time", functions: time::FUNCTIONS },
     Subject { title: "Chance", functions: chance::FUNCTIONS },
 ];
+
+/// Whether a function of this name can be called, in any form.
+#[must_use]
+pub fn is_function(name: &str) -> bool {
+    names().contains(name)
+}
+
+/// The names of all functions, Rhai's own included.
+#[must_use]
+pub fn names() -> &'static BTreeSet<&'static str> {
+    static NAMES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+        let ours = SUBJECTS.iter().flat_map(|subject| subject.functions).map(|function| function.name);
+        ours.chain(builtin::NAMES).collect()
+    });
+    &NAMES
+}
 
 pub(super) fn register(engine: &mut rhai::Engine) {
     for function in SUBJECTS.iter().flat_map(|subject| subject.functions) {

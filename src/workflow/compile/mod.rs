@@ -16,8 +16,11 @@ use super::words;
 use super::yaml::Span;
 use crate::domain::id::Revision;
 use crate::domain::retry::Retry;
+use crate::domain::time::Timestamp;
 use crate::domain::workflow::{SecretName, Workflow};
 use crate::script::{Engine, Limits, Program, ProgramBuilder};
+
+pub(super) use schedule::read_at;
 
 /// Why a `call` cannot reach anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub struct Context<'c> {
     pub has_secret: &'c dyn Fn(&str) -> bool,
     /// How bad a secret is that is not set: an error when serving, a warning in a check.
     pub missing_secret: Severity,
+    /// The time for the rules of `lint`. Without it they are left out: a stored revision runs as it is.
+    pub lint_at: Option<Timestamp>,
 }
 
 /// A workflow that can run.
