@@ -21,5 +21,6 @@ mod process;
 mod reload;
 mod runs;
 mod schedules;
+mod schema;
 mod support;
 mod tidy;

@@ -20,7 +20,9 @@ use crate::domain::time::Timestamp;
 use crate::domain::workflow::{SecretName, Workflow};
 use crate::script::{Engine, Limits, Program, ProgramBuilder};
 
+pub(super) use blocks::TAKEN;
 pub(super) use schedule::read_at;
+pub(super) use steps::RESERVED;
 
 /// Why a `call` cannot reach anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
