@@ -99,8 +99,9 @@ struct Loaded {
     ast: AST,
 }
 
+/// Closures are functions too; their names cannot be written.
 fn functions(ast: &AST) -> Vec<ScriptFunction> {
-    let shared = ast.iter_functions().filter(|function| function.access != rhai::FnAccess::Private);
+    let shared = ast.iter_functions().filter(|function| function.access != rhai::FnAccess::Private && is_name(function.name));
     shared.map(|function| ScriptFunction { name: function.name.to_owned(), arguments: function.params.len() }).collect()
 }
 

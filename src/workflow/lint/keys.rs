@@ -34,7 +34,7 @@ const PRIVATE_KEY: (&str, &str) = ("-----BEGIN ", "PRIVATE KEY-----");
 const SHOWN_CHARS: usize = 4;
 
 /// Adds every text of the tree that looks like a key.
-pub(super) fn check(node: &Node, report: &mut Report) {
+pub fn check(node: &Node, report: &mut Report) {
     node.for_each_text(&mut |text| {
         for (start, end) in find(&text.raw) {
             let before = text.raw.get(..start).unwrap_or("");

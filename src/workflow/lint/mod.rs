@@ -24,7 +24,7 @@ use super::yaml::Node;
 use crate::domain::time::Timestamp;
 use crate::script::Engine;
 
-pub use keys::mask;
+pub use keys::{check as look_for_keys, mask};
 
 /// What the rules look at.
 #[derive(Clone, Copy)]
