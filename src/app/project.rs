@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Flags};
 use crate::connector::egress::Egress;
 use crate::connector::http::{HttpConnector, HttpSettings};
@@ -120,6 +121,7 @@ fn build(
         has_secret: &has_secret,
         missing_secret,
         rebuilds: false,
+        lint_at: Some(SystemClock.now()),
     };
     Catalog::build(sources, &context)
 }
@@ -149,6 +151,7 @@ pub(super) fn rebuild(config: &Config) -> Rebuild {
             has_secret: &|_| true,
             missing_secret: Severity::Warning,
             rebuilds: true,
+            lint_at: None,
         };
         Catalog::rebuild(files, &context)
     })

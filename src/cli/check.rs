@@ -1,5 +1,6 @@
 //! `hence check`
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -22,16 +23,11 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Trouble> {
     let mut problems: Vec<(PathBuf, Problem)> = Vec::new();
     let mut workflows = 0;
     let here = [PathBuf::from(".")];
-    for path in if args.paths.is_empty() { &here[..] } else { &args.paths } {
-        let (dir, only) = project_of(path)?;
+    for (dir, files) in projects(if args.paths.is_empty() { &here } else { &args.paths })? {
         let checked = app::check(&dir);
         workflows += checked.workflows;
-        let wanted = checked.problems.into_iter().filter(|problem| only.as_ref().is_none_or(|file| **file == *problem.file));
-        for problem in wanted {
-            if !problems.iter().any(|(known, seen)| *known == dir && *seen == problem) {
-                problems.push((dir.clone(), problem));
-            }
-        }
+        let wanted = checked.problems.into_iter().filter(|problem| files.is_empty() || files.contains(&*problem.file));
+        problems.extend(wanted.map(|problem| (dir.clone(), problem)));
     }
     let errors = problems.iter().filter(|(_, problem)| problem.severity == Severity::Error).count();
     match args.format {
@@ -40,8 +36,17 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Trouble> {
             say_json(&serde_json::json!({"problems": list, "errors": errors, "warnings": problems.len() - errors, "workflows": workflows}));
         }
         Format::Text => {
+            // Problems come file by file: each is read once.
+            let mut open: Option<(PathBuf, Option<String>)> = None;
             for (dir, problem) in &problems {
-                let source = std::fs::read_to_string(dir.join(&*problem.file)).ok();
+                let path = dir.join(&*problem.file);
+                let (_, source) = match open.take() {
+                    Some(known) if known.0 == path => open.insert(known),
+                    _ => {
+                        let source = std::fs::read_to_string(&path).ok();
+                        open.insert((path, source))
+                    }
+                };
                 say(&render(problem, source.as_deref()));
             }
             say(&summary(workflows, errors, problems.len() - errors));
@@ -56,6 +61,21 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Trouble> {
 fn summary(workflows: usize, errors: usize, warnings: usize) -> String {
     let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     format!("{} good, {}, {}", count(workflows, "workflow"), count(errors, "error"), count(warnings, "warning"))
+}
+
+/// Each project once, with the files that are asked for; none when the whole of it is.
+fn projects(paths: &[PathBuf]) -> Result<BTreeMap<PathBuf, BTreeSet<String>>, Trouble> {
+    let mut found: BTreeMap<PathBuf, Option<BTreeSet<String>>> = BTreeMap::new();
+    for path in paths {
+        let (dir, only) = project_of(path)?;
+        let files = found.entry(dir).or_insert_with(|| Some(BTreeSet::new()));
+        match (files.as_mut(), only) {
+            (Some(files), Some(only)) => files.extend([only]),
+            (_, None) => *files = None,
+            (None, Some(_)) => {}
+        }
+    }
+    Ok(found.into_iter().map(|(dir, files)| (dir, files.unwrap_or_default())).collect())
 }
 
 /// The project a path belongs to, and the file in it if the path names one.

@@ -8,6 +8,7 @@ mod events;
 mod init;
 mod run;
 mod runs;
+mod schema;
 mod serve;
 mod show;
 mod table;
@@ -77,6 +78,8 @@ enum Command {
     Cancel(cancel::CancelArgs),
     /// List accepted events, newest first
     Events(events::EventsArgs),
+    /// Print the JSON Schema of a workflow file, for editors
+    Schema,
     /// Write a new project that runs as it is
     Init(init::InitArgs),
 }
@@ -129,6 +132,7 @@ pub fn run() -> ExitCode {
         Command::Show(args) => show::run(&args),
         Command::Cancel(args) => cancel::run(&args),
         Command::Events(args) => events::run(&args),
+        Command::Schema => Ok(schema::run()),
         Command::Init(args) => init::run(&args),
     };
     match result {

@@ -9,7 +9,8 @@ use super::{Limits, LogFormat};
 use crate::domain::retry::Retry;
 use crate::workflow::file::read::{choice, duration, list, size, text, whole};
 use crate::workflow::file::{Fields, Report, read_retry};
-use crate::workflow::problem::{Problem, codes};
+use crate::workflow::lint::look_for_keys;
+use crate::workflow::problem::{Problem, Severity, codes};
 use crate::workflow::yaml::{Entry, Kind, Node, Span, parse};
 
 /// The file's name.
@@ -73,10 +74,13 @@ pub(super) fn read(dir: &Path) -> (ConfigFile, Vec<Problem>) {
     let mut report = Report::new(file);
     let read = node.and_then(|node| read_root(&node, &mut report)).unwrap_or_default();
     problems.extend(report.into_problems());
-    (read, problems)
+    // A server that worked yesterday is not kept from starting by it.
+    let soften = |problem: Problem| if problem.code == codes::SECRET_IN_THE_OPEN { problem.severity(Severity::Warning) } else { problem };
+    (read, problems.into_iter().map(soften).collect())
 }
 
 fn read_root(root: &Node, report: &mut Report) -> Option<ConfigFile> {
+    look_for_keys(root, report);
     let mut fields = Fields::open(root, "hence.yaml", Span::START, report)?;
     let mut read = ConfigFile::default();
     let mut word = |key: &'static str, report: &mut Report| {

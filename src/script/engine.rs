@@ -1,5 +1,6 @@
 //! The bounded interpreter, put together by hand from what cannot reach the outside.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rhai::packages::{
@@ -29,11 +30,21 @@ pub struct ScriptFile<'a> {
 #[derive(Debug, Clone)]
 pub struct Engine(pub(super) Arc<Bounded>);
 
+/// A function that a script gives to expressions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptFunction {
+    /// What it is called by, after `::`.
+    pub name: String,
+    /// How many arguments it takes.
+    pub arguments: usize,
+}
+
 #[derive(Debug)]
 pub(super) struct Bounded {
     pub(super) rhai: rhai::Engine,
     pub(super) limits: Limits,
     pub(super) scripts: Vec<Script>,
+    functions: BTreeMap<String, Vec<ScriptFunction>>,
 }
 
 /// What errors tell of a script.
@@ -66,6 +77,7 @@ impl Engine {
                 Err(error) => errors.push(error),
             }
         }
+        let functions = compiled.iter().map(|script| (script.module.clone(), functions(&script.ast))).collect();
         let engine = bounded(&limits);
         let own_limits = limits.clone();
         let rhai = match room::with(move || register(engine, compiled, &own_limits)) {
@@ -79,7 +91,13 @@ impl Engine {
                 bounded(&limits)
             }
         };
-        (Self(Arc::new(Bounded { rhai, limits, scripts: told })), errors)
+        (Self(Arc::new(Bounded { rhai, limits, scripts: told, functions })), errors)
+    }
+
+    /// What a script gives to expressions; nothing when there is no such script or it cannot be compiled.
+    #[must_use]
+    pub fn functions(&self, module: &str) -> Option<&[ScriptFunction]> {
+        self.0.functions.get(module).map(Vec::as_slice)
     }
 
     /// Begins a program: the code of one workflow.
@@ -93,6 +111,12 @@ struct Loaded {
     module: String,
     file: String,
     ast: AST,
+}
+
+/// Closures are functions too; their names cannot be written.
+fn functions(ast: &AST) -> Vec<ScriptFunction> {
+    let shared = ast.iter_functions().filter(|function| function.access != rhai::FnAccess::Private && is_name(function.name));
+    shared.map(|function| ScriptFunction { name: function.name.to_owned(), arguments: function.params.len() }).collect()
 }
 
 /// Runs each script's own statements, its constants, and makes its functions known.

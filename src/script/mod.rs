@@ -31,13 +31,13 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use engine::{Engine, ScriptFile};
+pub use engine::{Engine, ScriptFile, ScriptFunction};
 pub use event::check_body;
 pub use limits::Limits;
 pub use program::{Program, ProgramBuilder};
 pub use room::{STACK_BYTES, this_thread_has_room};
 pub use scope::{RunInfo, Scope};
-pub use template::TemplateSource;
+pub use template::{TemplateSource, holes};
 
 /// Where a piece of code is written, so that errors point at the YAML and not at "line 1".
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,6 +22,18 @@ pub enum TemplateSource {
     Map(Vec<(String, TemplateSource)>),
 }
 
+/// The code in a text's holes, and where in the text each begins, in bytes.
+#[must_use]
+pub fn holes(text: &str) -> Vec<(&str, usize)> {
+    split(text)
+        .into_iter()
+        .filter_map(|found| match found {
+            Found::Hole { source, offset } => Some((source, offset)),
+            Found::Text(_) | Found::Unclosed { .. } => None,
+        })
+        .collect()
+}
+
 #[derive(Debug)]
 pub(super) struct Template(pub(super) Node);
 

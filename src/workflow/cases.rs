@@ -15,7 +15,11 @@ use super::selftest;
 use super::words;
 use super::yaml::FILE_BYTES;
 use crate::domain::retry::Retry;
+use crate::domain::time::Timestamp;
 use crate::script::Limits;
+
+/// 2026-11-01T00:00:00Z.
+const NOW: Timestamp = Timestamp(1_793_491_200_000);
 
 /// A small world: two connectors, one connection, one secret, one named retry.
 pub(super) fn with_context<T>(run: impl FnOnce(&Context<'_>) -> T) -> T {
@@ -29,6 +33,7 @@ pub(super) fn with_context<T>(run: impl FnOnce(&Context<'_>) -> T) -> T {
         has_secret: &has_secret,
         missing_secret: Severity::Warning,
         rebuilds: false,
+        lint_at: Some(NOW),
     })
 }
 

@@ -1,13 +1,16 @@
 //! YAML → domain: a workflow as on disk, its problems, and the loaded set.
 //!
 //! Text becomes a tree with positions (`yaml`), the tree becomes typed structs (`file`), those become
-//! a [`crate::domain::workflow::Workflow`] and its program (`compile`); `catalog` holds all of them.
+//! a [`crate::domain::workflow::Workflow`] and its program (`compile`); `lint` looks for what will go wrong
+//! when it runs; `catalog` holds all of them.
 
 pub mod catalog;
 pub mod compile;
 pub mod evaluate;
 pub mod file;
+pub mod lint;
 pub mod problem;
+pub mod schema;
 pub mod selftest;
 pub mod words;
 pub mod yaml;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::lint::mask;
 use super::yaml::Span;
 use crate::script::CompileError;
 
@@ -114,6 +115,7 @@ fn write_excerpt(out: &mut String, problem: &Problem, text: &str) {
     let column = usize::try_from(problem.column.saturating_sub(1)).unwrap_or(0);
     let length = text.chars().count();
     let from = if length <= EXCERPT_CHARS { 0 } else { column.saturating_sub(EXCERPT_BEFORE_CHARS) };
+    let text = mask(text);
     let shown: String = text.chars().skip(from).take(EXCERPT_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let caret = (column - from).min(shown.chars().count());
     let room = shown.chars().count().saturating_sub(caret).max(1);
@@ -173,6 +175,16 @@ pub mod codes {
         UNKNOWN_CONNECTOR = "unknown-connector", "A call of a connector that does not exist.";
         UNKNOWN_ACTION = "unknown-action", "A call of an action that the connector does not have.";
         UNKNOWN_WORKFLOW = "unknown-workflow", "A test file without the workflow that it would test.";
+        UNKNOWN_STEP = "unknown-step", "`steps.ID` of a step that does not exist.";
+        STEP_NOT_RUN = "step-not-run", "The output of a step that cannot have run there.";
+        STEP_MAY_NOT_RUN = "step-may-not-run", "The output of a step that may not have run, used as if it had.";
+        UNREACHABLE_STEP = "unreachable-step", "A step behind one that always ends the run.";
+        UNUSED_ID = "unused-id", "A script whose output nobody reads.";
+        UNKNOWN_FUNCTION = "unknown-function", "A call of a function that does not exist, or takes other arguments.";
+        SECRET_IN_THE_OPEN = "secret-in-the-open", "A secret outside `with`, or a real key in a file.";
+        ALWAYS_TRUE = "always-true", "A condition that is true whatever happens.";
+        NEVER_TRUE = "never-true", "A condition or a case that can never be met.";
+        SCHEDULE_IN_THE_PAST = "schedule-in-the-past", "A schedule whose time has passed.";
         UNKNOWN_CONNECTION = "unknown-connection", "A call through a connection that `hence.yaml` does not have.";
     }
 }

@@ -9,14 +9,14 @@ use std::process::Command;
 use hence::workflow::yaml;
 
 /// A fenced block: its language and its text.
-type Block = (String, String);
+pub(crate) type Block = (String, String);
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// README and everything below `docs/`, by path.
-fn documents() -> BTreeMap<PathBuf, String> {
+pub(crate) fn documents() -> BTreeMap<PathBuf, String> {
     fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
@@ -32,7 +32,7 @@ fn documents() -> BTreeMap<PathBuf, String> {
     found.into_iter().map(|path| (path.strip_prefix(root()).unwrap().to_owned(), fs::read_to_string(&path).unwrap())).collect()
 }
 
-fn blocks(text: &str) -> Vec<Block> {
+pub(crate) fn blocks(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
     for line in text.lines() {
@@ -51,7 +51,7 @@ fn blocks(text: &str) -> Vec<Block> {
 }
 
 /// The file that a block shows: its first line is a comment with the path.
-fn shown_file((language, text): &Block) -> Option<&str> {
+pub(crate) fn shown_file((language, text): &Block) -> Option<&str> {
     let comment = match language.as_str() {
         "yaml" => "# ",
         "rhai" => "// ",

@@ -57,10 +57,10 @@ async fn foreach_gives_the_list_of_last_outputs_and_sees_its_own_iteration() {
     steps:
       - {id: double, script: n * 2}
       - {if: 'item % 2 == 0', script: steps.double + 100}
-  - stop: '#{all: steps.each, inside: steps.double}'
+  - stop: '#{all: steps.each, inside: steps.double ?? 0}'
 ";
-    check(steps, json!({"list": [1, 2, 3]}), json!({"all": [2, 104, 6], "inside": null})).await;
-    check(steps, json!({"list": []}), json!({"all": [], "inside": null})).await;
+    check(steps, json!({"list": [1, 2, 3]}), json!({"all": [2, 104, 6], "inside": 0})).await;
+    check(steps, json!({"list": []}), json!({"all": [], "inside": 0})).await;
 }
 
 #[tokio::test]

@@ -17,3 +17,16 @@ fn functions_doc_is_up_to_date() {
     let page = fs::read_to_string(&path).unwrap_or_default();
     assert!(page == reference(), "docs/reference/functions.md is old; write it anew: HENCE_BLESS=1 cargo test functions_doc");
 }
+
+#[test]
+fn check_knows_every_function_of_the_reference() {
+    let steps: String = hence::script::library::SUBJECTS
+        .iter()
+        .flat_map(|subject| subject.functions)
+        .filter_map(|function| Some(format!("  - script: |\n      {}\n", function.example.split_once(" => ")?.0.replace('\n', "\n      "))))
+        .collect();
+    let project = crate::support::Project::of(&format!("when: [{{manual: }}]\nsteps:\n{steps}"));
+    let unknown: Vec<_> =
+        hence::app::check(project.dir()).problems.into_iter().filter(|problem| problem.code == "unknown-function").collect();
+    assert!(100 < steps.lines().count() && unknown.is_empty(), "{unknown:?}");
+}

@@ -25,5 +25,6 @@ mod process;
 mod reload;
 mod runs;
 mod schedules;
+mod schema;
 mod support;
 mod tidy;

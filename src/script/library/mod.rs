@@ -2,6 +2,7 @@
 //!
 //! One table a subject. The reference is made from the tables, and every example in them is evaluated by a test.
 
+mod builtin;
 mod calendar;
 mod callbacks;
 mod chance;
@@ -19,6 +20,9 @@ mod pattern;
 mod reference;
 mod text;
 mod time;
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use rhai::{Dynamic, EvalAltResult, NativeCallContext};
 
@@ -78,6 +82,22 @@ pub const SUBJECTS: &[Subject] = &[
 /// Every function.
 pub(super) fn functions() -> impl Iterator<Item = &'static Function> {
     SUBJECTS.iter().flat_map(|subject| subject.functions)
+}
+
+/// Whether a function of this name can be called, in any form.
+#[must_use]
+pub fn is_function(name: &str) -> bool {
+    names().contains(name)
+}
+
+/// The names of all functions, Rhai's own included.
+#[must_use]
+pub fn names() -> &'static BTreeSet<&'static str> {
+    static NAMES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+        let ours = SUBJECTS.iter().flat_map(|subject| subject.functions).map(|function| function.name());
+        ours.chain(builtin::NAMES).collect()
+    });
+    &NAMES
 }
 
 pub(super) fn register(engine: &mut rhai::Engine) {

@@ -13,6 +13,7 @@ use crate::domain::id::Revision;
 use crate::script::{Engine, ScriptFile};
 use crate::workflow::compile::{Compiled, Context, compile};
 use crate::workflow::file::{Report, TriggerFile, read_workflow};
+use crate::workflow::lint::{self, Subject};
 use crate::workflow::problem::codes;
 use crate::workflow::yaml::{self, Node, Span};
 
@@ -55,6 +56,10 @@ impl<'s> Library<'s> {
             }
             problems.push(Problem::from_script(error));
         }
+        if context.lint_at.is_some() {
+            let whole = modules.values().filter(|module| !module.broken).map(|module| module.source);
+            problems.extend(whole.flat_map(|source| lint::check_script(&source.path, &source.text, &engine)));
+        }
         (Self { engine, modules }, problems)
     }
 
@@ -96,6 +101,7 @@ pub(super) fn load(source: &SourceFile, library: &Library<'_>, context: &Context
 
 fn compile_node(node: &Node, source: &SourceFile, library: &Library<'_>, context: &Context<'_>, report: &mut Report) -> Option<Ready> {
     let file = read_workflow(node, report)?;
+    let complete = !report.has_errors();
     let mut names = BTreeSet::new();
     let mut unusable: Vec<RangeInclusive<u32>> = Vec::new();
     node.for_each_text(&mut |text| {
@@ -114,6 +120,10 @@ fn compile_node(node: &Node, source: &SourceFile, library: &Library<'_>, context
     // Code that uses a broken module cannot be compiled either: that was said.
     let told = |problem: &Problem| problem.code == codes::BAD_SCRIPT && unusable.iter().any(|lines| lines.contains(&problem.line));
     found.into_problems().into_iter().filter(|problem| !told(problem)).for_each(|problem| report.push(problem));
+    if let Some(now) = context.lint_at {
+        let engine = &library.engine;
+        lint::check(&Subject { node, file: &file, source: &source.text, complete, engine, context, now }, report);
+    }
     let compiled = compiled.filter(|_| !report.has_errors())?;
     let Compiled { workflow, program, secrets } = compiled;
     let name_span = file.name.as_ref().map_or(Span::START, |name| name.span);

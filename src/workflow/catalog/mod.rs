@@ -91,6 +91,8 @@ impl Catalog {
     /// # Errors
     /// What keeps it from it: an action that does not exist any more, for one.
     pub fn rebuild(files: &[(String, String)], context: &Context<'_>) -> Result<Loaded, Vec<Problem>> {
+        // What ran once runs on, whatever later rules say.
+        let context = &Context { lint_at: None, ..*context };
         let sources = Sources::from_files(files.iter().cloned());
         let (library, mut problems) = load::Library::new(sources.scripts(), context);
         let (loaded, found) = sources.workflows().first().map(|own| load::load(own, &library, context)).unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::workflow::file::{At, CodeText, StepFile};
 use crate::workflow::problem::codes;
 
 /// Variables that a loop's own name must not hide.
-const TAKEN: [&str; 8] = ["event", "steps", "vars", "run", "error", "secrets", "index", "input"];
+pub(crate) const TAKEN: [&str; 8] = ["event", "steps", "vars", "run", "error", "secrets", "index", "input"];
 
 impl Compiler<'_, '_> {
     pub(super) fn switch(

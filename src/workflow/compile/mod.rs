@@ -16,8 +16,13 @@ use super::words;
 use super::yaml::Span;
 use crate::domain::id::Revision;
 use crate::domain::retry::Retry;
+use crate::domain::time::Timestamp;
 use crate::domain::workflow::{SecretName, Workflow, loop_ids};
 use crate::script::{Engine, Limits, Program, ProgramBuilder};
+
+pub(super) use blocks::TAKEN;
+pub(super) use schedule::read_at;
+pub(super) use steps::RESERVED;
 
 /// Why a `call` cannot reach anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +53,8 @@ pub struct Context<'c> {
     pub missing_secret: Severity,
     /// A stored revision is built again: what `hence.yaml` has lost since must not hold up a run in flight.
     pub rebuilds: bool,
+    /// The time for the rules of `lint`. Without it they are left out: a stored revision runs as it is.
+    pub lint_at: Option<Timestamp>,
 }
 
 /// A workflow that can run.

@@ -28,7 +28,7 @@ pub(super) fn compile(file: &ScheduleFile, report: &mut Report) -> Option<Schedu
     };
     let rule = match &file.rule {
         RuleFile::Cron(cron) => read_cron(cron, zone.unwrap_or(ZONE), report),
-        RuleFile::At(at) => read_at(at, zone.unwrap_or(ZONE), report),
+        RuleFile::At(at) => at_rule(at, zone.unwrap_or(ZONE), report),
         RuleFile::Every(every) => {
             if let Some(zone) = &file.timezone {
                 let message = "`every` counts from one instant to the next: a time zone changes nothing";
@@ -59,21 +59,21 @@ fn read_cron(cron: &At<Arc<str>>, zone: &str, report: &mut Report) -> Option<Rul
     }
 }
 
+fn at_rule(at: &At<Arc<str>>, zone: &str, report: &mut Report) -> Option<Rule> {
+    let found = read_at(&at.value, Some(zone));
+    if found.is_none() {
+        let message = at.value.parse::<Timestamp>().err().map(|error| error.to_string()).unwrap_or_default();
+        report.error(codes::BAD_TIME, at.span, message, "write `at: 2026-03-01T09:00:00Z`, or without `Z` in `timezone`");
+    }
+    found.map(Rule::At)
+}
+
 /// An instant with its offset, or a local time of the zone. A local time that the zone skips is read as
 /// the instant just as far behind the gap; one that comes twice, as the first.
-fn read_at(at: &At<Arc<str>>, zone: &str, report: &mut Report) -> Option<Rule> {
+pub(crate) fn read_at(at: &str, zone: Option<&str>) -> Option<Timestamp> {
     let local = || {
-        let time: DateTime = at.value.parse().ok()?;
-        Some(Timestamp::from(time.in_tz(zone).ok()?.timestamp()))
+        let time: DateTime = at.parse().ok()?;
+        Some(Timestamp::from(time.in_tz(zone.unwrap_or(ZONE)).ok()?.timestamp()))
     };
-    match at.value.parse::<Timestamp>() {
-        Ok(time) => Some(Rule::At(time)),
-        Err(error) => {
-            let found = local();
-            if found.is_none() {
-                report.error(codes::BAD_TIME, at.span, error.to_string(), "write `at: 2026-03-01T09:00:00Z`, or without `Z` in `timezone`");
-            }
-            found.map(Rule::At)
-        }
-    }
+    at.parse::<Timestamp>().ok().or_else(local)
 }

@@ -14,7 +14,7 @@ use crate::workflow::problem::{Problem, codes};
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Words that cannot stand after `steps.` in Rhai, and the parts of addresses.
-const RESERVED: [&str; 34] = [
+pub(crate) const RESERVED: [&str; 34] = [
     "true", "false", "let", "const", "if", "else", "switch", "do", "while", "until", "loop", "for", "in", "continue", "break", "return",
     "throw", "try", "catch", "import", "export", "as", "fn", "private", "this", "global", "eval", "is", "go", "new", "then", "on_error",
     "null", "void",

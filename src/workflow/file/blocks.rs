@@ -9,9 +9,9 @@ use crate::workflow::problem::codes;
 use crate::workflow::yaml::{Entry, Kind, Node};
 
 /// The most iterations of one `foreach` at once.
-const PARALLEL_LIMIT: u32 = 100;
+pub(crate) const PARALLEL_LIMIT: u32 = 100;
 /// The most rounds of one `repeat`.
-const ROUNDS_LIMIT: u32 = 100_000;
+pub(crate) const ROUNDS_LIMIT: u32 = 100_000;
 /// The rounds of a `repeat` that does not say.
 const ROUNDS_DEFAULT: u32 = 100;
 

@@ -18,6 +18,15 @@ use super::yaml::{Node, Place, Span};
 use crate::domain::schedule::CatchUp;
 use crate::domain::workflow::{SecretName, Verify};
 
+/// Bounds and words that the schema names too.
+pub(crate) mod limits {
+    pub(crate) use super::blocks::{PARALLEL_LIMIT, ROUNDS_LIMIT};
+    pub(crate) use super::retry::{ATTEMPTS, FACTOR};
+    pub(crate) use super::steps::BRANCHES_LIMIT;
+    pub(crate) use super::triggers::METHODS;
+    pub(crate) use super::verify::{SCHEMES, SECRETS};
+}
+
 pub use fields::Fields;
 pub use read::parse_size;
 pub use report::Report;

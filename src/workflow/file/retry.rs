@@ -6,9 +6,9 @@ use crate::domain::retry::Retry;
 use crate::workflow::yaml::{Kind, Node, Span};
 
 /// The most tries of one call.
-const ATTEMPTS: u32 = 10_000;
+pub(crate) const ATTEMPTS: u32 = 10_000;
 /// The most a wait may grow by.
-const FACTOR: f64 = 100.0;
+pub(crate) const FACTOR: f64 = 100.0;
 
 /// Reads `retry` of a step or a workflow.
 pub(super) fn read(node: &Node, span: Span, report: &mut Report) -> Option<RetryFile> {

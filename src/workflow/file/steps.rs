@@ -11,7 +11,7 @@ const KINDS: [&str; 11] = ["call", "script", "set", "then", "switch", "foreach",
 const KINDS_NOT_YET: [&str; 4] = ["approve", "run", "emit", "respond"];
 const SHOWN_KINDS: [&str; 11] = ["call", "script", "set", "if", "switch", "foreach", "repeat", "parallel", "wait", "fail", "stop"];
 /// The most cases of one `switch`, and the most branches of one `parallel`.
-pub(super) const BRANCHES_LIMIT: usize = 100;
+pub(crate) const BRANCHES_LIMIT: usize = 100;
 
 /// Reads a list of steps that stands `depth` blocks deep.
 pub(super) fn read_block(node: &Node, key: &str, depth: usize, report: &mut Report) -> Vec<StepFile> {

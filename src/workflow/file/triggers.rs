@@ -13,7 +13,7 @@ use crate::workflow::yaml::{Entry, Kind, Node, Span};
 
 const KINDS: [&str; 3] = ["webhook", "schedule", "manual"];
 const KINDS_NOT_YET: [&str; 6] = ["form", "event", "run", "poll", "mqtt", "email"];
-const METHODS: [(&str, &str); 5] = [("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH"), ("DELETE", "DELETE")];
+pub(crate) const METHODS: [(&str, &str); 5] = [("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH"), ("DELETE", "DELETE")];
 /// The shortest time between two due times of `every`.
 const SHORTEST_EVERY: Duration = Duration::from_secs(1);
 

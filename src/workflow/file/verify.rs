@@ -10,7 +10,7 @@ use crate::workflow::problem::codes;
 use crate::workflow::words;
 use crate::workflow::yaml::{Entry, Kind, Node, Span};
 
-const SCHEMES: [&str; 1] = ["github"];
+pub(crate) const SCHEMES: [&str; 1] = ["github"];
 const SCHEMES_NOT_YET: [&str; 17] = [
     "standard-webhooks",
     "svix",
@@ -31,7 +31,7 @@ const SCHEMES_NOT_YET: [&str; 17] = [
     "paypal",
 ];
 /// The most secrets one webhook may accept.
-const SECRETS: usize = 16;
+pub(crate) const SECRETS: usize = 16;
 const EXAMPLES: &str = "write one of\n`verify: {scheme: github, secret: NAME}`\n`verify: {hmac: {header: X-Signature, secret: NAME}}`\n\
 `verify: {bearer: NAME}`\n`verify: {header: {name: X-Token, secret: NAME}}`\n`verify: none`";
 

@@ -72,6 +72,17 @@ async fn a_wrong_file_of_secrets_is_not_shown() {
 }
 
 #[tokio::test]
+async fn a_key_in_the_settings_is_found_and_not_shown() {
+    let key = "ghp_0123456789abcdefghijabcdefghij0123456789";
+    let settings = format!("connections:\n  crm: {{connector: http, auth: {{bearer: {key}}}}}\n");
+    let project = Project::new().file("hence.yaml", &settings);
+    let ran = hence(&["check", project.dir().to_str().unwrap()]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("hence.yaml:2:41: warning[secret-in-the-open]"), "{ran:?}");
+    assert!(!ran.out.contains(key) && ran.out.contains("ghp_****"), "{ran:?}");
+}
+
+#[tokio::test]
 async fn what_init_writes_serves_and_does_what_its_hint_says() {
     let root = tempfile::TempDir::new().unwrap();
     let dir = root.path().join("x");

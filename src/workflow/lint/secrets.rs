@@ -1,0 +1,40 @@
+//! `secrets.NAME`: whether it may stand here, and whether it is set.
+
+use super::Subject;
+use super::code::{Piece, Role, for_each_piece};
+use super::scan::Kind;
+use crate::workflow::file::Report;
+use crate::workflow::problem::{Problem, codes};
+
+/// Adds what is wrong with secrets in code.
+pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
+    for_each_piece(subject.file, &mut |piece| {
+        for (index, token) in piece.tokens.iter().enumerate().filter(|(_, token)| token.is_name("secrets")) {
+            let before = piece.before(index, 1);
+            let next = piece.tokens.get(index + 1);
+            let own = before.is_some_and(|token| token.is(".") || token.is("?.") || token.is("|") || token.is_name("let"));
+            if own || next.is_some_and(|token| token.is(":") || token.is("(")) {
+                continue;
+            }
+            if piece.role == Role::With {
+                is_set(piece, index, subject, report);
+            } else {
+                let message = "secrets can be used in the `with` of a call alone: here the value would end up in the history";
+                let help = "move it into `with`, or into a connection in hence.yaml";
+                report.error(codes::SECRET_IN_THE_OPEN, piece.span(token, subject.source), message, help);
+            }
+        }
+    });
+}
+
+fn is_set(piece: &Piece<'_>, index: usize, subject: &Subject<'_>, report: &mut Report) {
+    let opens = piece.tokens.get(index + 1).is_some_and(|token| [".", "?.", "[", "?["].iter().any(|symbol| token.is(symbol)));
+    let Some(name) = piece.tokens.get(index + 2).filter(|name| opens && matches!(name.kind, Kind::Name | Kind::Text)) else { return };
+    if (subject.context.has_secret)(name.text) {
+        return;
+    }
+    let span = piece.span(name, subject.source);
+    let problem = Problem::error(codes::MISSING_SECRET, report.file(), span, format!("the secret `{}` is not set", name.text));
+    let help = format!("set HENCE_SECRET_{0} in the environment, or add {0}=… to secrets.env", name.text);
+    report.push(problem.help(help).severity(subject.context.missing_secret));
+}
