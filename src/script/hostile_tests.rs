@@ -130,9 +130,9 @@ fn lists_and_maps_cannot_grow() {
 fn nesting_does_not_overflow_the_stack() {
     check("let a = []; loop { a = [a]; }", "");
     check("let m = #{}; loop { m = #{m: m}; }", "");
-    check("let a = []; for i in 0..5000 { a = [a]; } a", "nested deeper than 128");
-    check("let a = []; for i in 0..5000 { a = [a]; } a.to_string()", "nested deeper than 128");
-    check("let a = []; for i in 0..3000 { a = [a]; } throw a", "threw a value");
+    check("let a = []; for i in 0..1000 { a = [a]; } a", "nested deeper than 128");
+    check("let a = []; for i in 0..1000 { a = [a]; } a.to_string()", "nested deeper than 128");
+    check("let a = []; for i in 0..600 { a = [a]; } throw a", "threw a value");
     check("let a = [0]; a.pad(90000, 0); a.reduce(|x, y| [x], 0)", "");
 }
 

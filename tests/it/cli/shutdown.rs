@@ -113,3 +113,15 @@ async fn a_log_that_cannot_be_written_stops_nothing() {
     assert_eq!(api.ended(&run).await["status"], "failed");
     assert_eq!(served.stop().await, Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hangup_reloads_and_does_not_end_the_server() {
+    let project = Project::new().file("workflows/main.yaml", "when: [{webhook: {path: a, verify: none}}]\nsteps: [{stop: 1}]\n");
+    let served = Serve::new(&project, Engine::Redb).start().await;
+    served.hang_up();
+    // Nothing has changed on disk: only the signal makes it reload.
+    served.says("\"because\":\"SIGHUP\"").await;
+    let run = served.api().hook("a", &[], "{}").await.runs().pop().unwrap();
+    assert_eq!(served.api().ended(&run).await["status"], "succeeded");
+    assert_eq!(served.stop().await, Some(0));
+}

@@ -148,6 +148,21 @@ impl Served {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+    }
+
+    /// Waits for a line of its log that holds these words.
+    pub(crate) async fn says(&self, words: &str) {
+        let said = async {
+            while !self.log().iter().any(|line| line.contains(words)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        must(words, said).await;
+    }
+
     /// SIGTERM; returns the exit code.
     pub(crate) async fn stop(self) -> Option<i32> {
         self.terminate();
