@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::process::{Api, Engine, Project, Receiver, Seen, Serve, must, note, steps};
 
 /// Kills of one engine.
-const ROUNDS: u64 = 40;
+const ROUNDS: u64 = 50;
 /// New events of one round.
 const EVENTS: u64 = 24;
 /// Senders at a time.
