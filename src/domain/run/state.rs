@@ -158,16 +158,15 @@ impl Looping {
         self.outputs.iter().flatten()
     }
 
-    /// Whether the iteration was open.
-    pub(super) fn end(&mut self, index: u32, output: Arc<Value>, at: Timestamp) -> bool {
+    /// Ends an open iteration; nothing for one that has ended.
+    pub(super) fn end(&mut self, index: u32, output: Arc<Value>, at: Timestamp) {
         let slot = usize::try_from(index).ok().and_then(|index| self.outputs.get_mut(index)).filter(|slot| slot.is_none());
-        let Some(slot) = slot else { return false };
+        let Some(slot) = slot else { return };
         *slot = Some(output);
         self.last_ended = self.last_ended.max(at);
         while self.is_ended(self.first_open) {
             self.first_open += 1;
         }
-        true
     }
 }
 

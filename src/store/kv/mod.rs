@@ -9,6 +9,7 @@ pub mod memory;
 pub mod redb;
 pub mod sled;
 mod sled_log;
+mod slot;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -3,12 +3,12 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
 
 use redb::{Builder, Database, DatabaseError, Durability, Error, ReadableDatabase, TableDefinition};
 
 use super::super::StoreError;
 use super::folder::Folder;
+use super::slot::{Slot, Trouble};
 use super::{Batch, Kv, Order, Visit, io_error, no_panic};
 
 /// The database's name in its folder.
@@ -23,8 +23,7 @@ const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("hence");
 /// A redb database in a folder.
 #[derive(Debug)]
 pub struct Redb {
-    /// Empty after an I/O error: redb then refuses everything until it is opened again.
-    database: RwLock<Option<Database>>,
+    database: Slot<Database>,
     folder: Folder,
 }
 
@@ -37,51 +36,22 @@ impl Redb {
         let folder = Folder::open(folder)?;
         create_if_missing(&folder)?;
         let database = open_database(&folder)?;
-        Ok(Self { database: RwLock::new(Some(database)), folder })
+        Ok(Self { database: Slot::new("redb", database), folder })
     }
 
     fn with<T>(&self, run: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, StoreError> {
-        self.reopen_if_closed()?;
-        let result = {
-            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-            let Some(database) = database.as_ref() else {
-                return Err(StoreError::Io("redb was closed after an error and is being opened again; try again".to_owned()));
-            };
-            no_panic("redb", || Ok(run(database)))
-        };
-        match result {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
-                if matches!(error, Error::Io(_) | Error::PreviousIo | Error::LockPoisoned(_) | Error::DatabaseClosed) {
-                    self.close();
-                }
-                Err(store_error("redb", &error))
-            }
-            Err(panicked) => {
-                self.close();
-                Err(panicked)
-            }
-        }
-    }
-
-    fn close(&self) {
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // What the engine may say while it lets go of a broken file was said by the error before.
-        drop(no_panic("close redb", || {
-            drop(database.take());
-            Ok(())
-        }));
-    }
-
-    fn reopen_if_closed(&self) -> Result<(), StoreError> {
-        if self.database.read().unwrap_or_else(PoisonError::into_inner).is_some() {
-            return Ok(());
-        }
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        if database.is_none() {
-            *database = Some(open_database(&self.folder)?);
-        }
-        Ok(())
+        self.database.with(
+            || open_database(&self.folder),
+            |database| {
+                run(database).map_err(|error| {
+                    let told = store_error("redb", &error);
+                    match error {
+                        Error::Io(_) | Error::PreviousIo | Error::LockPoisoned(_) | Error::DatabaseClosed => Trouble::Broken(told),
+                        _ => Trouble::Refused(told),
+                    }
+                })
+            },
+        )
     }
 }
 
@@ -190,9 +160,9 @@ mod tests {
         let mut batch = Batch::default();
         batch.put(b"a".to_vec(), b"1".to_vec());
         kv.apply(&batch).unwrap();
-        kv.close();
+        kv.database.close();
         assert_eq!(kv.get(b"a"), Ok(Some(b"1".to_vec())));
-        kv.close();
+        kv.database.close();
         assert_eq!(kv.apply(&batch), Ok(()));
         let panicked: Result<(), StoreError> = kv.with(|_| panic!("on purpose"));
         assert!(matches!(panicked, Err(StoreError::Damaged(text)) if text.contains("on purpose")));

@@ -5,13 +5,13 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
 
 use sled::{Config, Db};
 
 use super::super::StoreError;
 use super::folder::Folder;
 use super::sled_log;
+use super::slot::{Slot, Trouble};
 use super::{Batch, Kv, Order, VALUE_MAX_BYTES, Visit, io_error, no_panic};
 
 /// Memory for pages; sled's own default is 1 GiB.
@@ -30,8 +30,7 @@ const USED_FILE: &str = "used";
 /// A sled database in a folder.
 #[derive(Debug)]
 pub struct Sled {
-    /// Empty after an error: sled then refuses everything until it is opened again.
-    open: RwLock<Option<Open>>,
+    open: Slot<Open>,
     used: AtomicBool,
     folder: Folder,
     path: PathBuf,
@@ -53,22 +52,11 @@ impl Sled {
         let folder = Folder::open(folder)?;
         let open = open_database(&folder, &path)?;
         let used = AtomicBool::new(folder.file(USED_FILE).exists());
-        Ok(Self { open: RwLock::new(Some(open)), used, folder, path })
+        Ok(Self { open: Slot::new("sled", open), used, folder, path })
     }
 
     fn with<T>(&self, run: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.reopen_if_closed()?;
-        let result = {
-            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-            let Some(open) = open.as_ref() else {
-                return Err(StoreError::Io("sled was closed after an error and is being opened again; try again".to_owned()));
-            };
-            no_panic("sled", || run(open))
-        };
-        if result.is_err() {
-            self.close();
-        }
-        result
+        self.open.with(|| open_database(&self.folder, &self.path), |open| run(open).map_err(Trouble::Broken))
     }
 
     fn mark_used(&self) -> Result<(), StoreError> {
@@ -76,26 +64,6 @@ impl Sled {
             File::create(self.folder.file(USED_FILE)).map_err(|error| io_error("mark the sled store as used", &error))?;
             self.folder.sync()?;
             self.used.store(true, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    fn close(&self) {
-        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        // What the engine may say while it lets go of a broken file was said by the error before.
-        drop(no_panic("close sled", || {
-            drop(open.take());
-            Ok(())
-        }));
-    }
-
-    fn reopen_if_closed(&self) -> Result<(), StoreError> {
-        if self.open.read().unwrap_or_else(PoisonError::into_inner).is_some() {
-            return Ok(());
-        }
-        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        if open.is_none() {
-            *open = Some(open_database(&self.folder, &self.path)?);
         }
         Ok(())
     }
@@ -221,9 +189,9 @@ mod tests {
         let mut batch = Batch::default();
         batch.put(b"a".to_vec(), b"1".to_vec());
         kv.apply(&batch).unwrap();
-        kv.close();
+        kv.open.close();
         assert_eq!(kv.get(b"a"), Ok(Some(b"1".to_vec())));
-        kv.close();
+        kv.open.close();
         assert_eq!(kv.apply(&batch), Ok(()));
         let panicked: Result<(), StoreError> = kv.with(|_| panic!("on purpose"));
         assert!(matches!(panicked, Err(StoreError::Damaged(text)) if text.contains("on purpose")));
