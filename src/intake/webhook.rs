@@ -67,14 +67,14 @@ impl Intake {
         head.method = method;
         head.path = path;
         head.params = params;
-        self.submit(Arrival { head, body, dedupe: Dedupe::Hook, cursor: None }, &targets).await
+        self.submit(Arrival { head, body, dedupe: Dedupe::Hook, cursor: None, topic: None }, &targets).await
     }
 }
 
 fn webhook(target: &Target) -> Option<&Webhook> {
     match target.trigger()? {
         Trigger::Webhook(hook) => Some(hook),
-        Trigger::Schedule(_) | Trigger::Manual => None,
+        Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
     }
 }
 

@@ -12,17 +12,18 @@ use crate::domain::{Map, Value};
 
 pub(super) fn event(content_type: &str, body: &str) -> Event {
     let head = EventHead {
-        id: EventId::new(Parts { time_ms: 1, counter: 2, chance: 3, shard: 4 }),
-        source: Source::Webhook,
-        kind: "lead".to_owned(),
-        received: Timestamp(1_772_355_600_000),
         method: "POST".to_owned(),
         path: "leads".to_owned(),
         params: vec![("name".to_owned(), "x".to_owned())],
         query: vec![("a".to_owned(), "1".to_owned()), ("a".to_owned(), "2".to_owned())],
         headers: vec![("x-a".to_owned(), "1".to_owned()), ("x-a".to_owned(), "2".to_owned())],
         content_type: content_type.to_owned(),
-        matches: Vec::new(),
+        ..EventHead::new(
+            EventId::new(Parts { time_ms: 1, counter: 2, chance: 3, shard: 4 }),
+            Source::Webhook,
+            "lead",
+            Timestamp(1_772_355_600_000),
+        )
     };
     Event::new(head, Bytes::from(body.to_owned()))
 }
@@ -260,7 +261,7 @@ fn unknown_names_are_compile_errors() {
     for (text, expected) in [
         (
             "evnt.body",
-            "if: there is no variable `evnt` here; did you mean `event`? There are event, steps, vars, run, error, secrets, item, index, and a function in scripts/ sees only its arguments",
+            "if: there is no variable `evnt` here; did you mean `event`? There are event, steps, vars, input, run, error, approval, secrets, item, index, and a function in scripts/ sees only its arguments",
         ),
         ("leed::score(1)", "if: there is no script `leed`; expected a file scripts/leed.rhai that compiles"),
     ] {

@@ -12,6 +12,7 @@ pub mod lint;
 pub mod problem;
 pub mod schema;
 pub mod selftest;
+pub mod start;
 pub mod words;
 pub mod yaml;
 

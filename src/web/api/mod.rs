@@ -3,6 +3,7 @@
 pub(super) mod events;
 pub(super) mod runs;
 pub(super) mod stats;
+mod steps;
 mod view;
 pub(super) mod workflows;
 

@@ -33,6 +33,8 @@ fn trigger(trigger: &Trigger, now: Timestamp) -> Value {
             let next = schedule.schedule.rule.next_after(now).map(|time| time.to_string());
             json!({"kind": "schedule", "rule": schedule.schedule.rule.to_string(), "next": next})
         }
+        Trigger::Event(event) => json!({"kind": "event", "type": event.kind}),
+        Trigger::Run(run) => json!({"kind": "run", "workflow": run.workflow, "outcomes": run.outcomes}),
         Trigger::Manual => json!({"kind": "manual"}),
     }
 }
@@ -112,50 +114,8 @@ pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry]) -> Value {
         _ => None,
     });
     if let Value::Object(map) = &mut shown {
-        map.insert("steps".into(), Value::Array(steps(entries)));
+        map.insert("steps".into(), Value::Array(super::steps::steps(entries)));
         map.insert("output".into(), output.cloned().unwrap_or_default());
     }
     shown
-}
-
-/// One line per step, in the order in which something first happened to each.
-fn steps(entries: &[Entry]) -> Vec<Value> {
-    let mut order = Vec::new();
-    let mut shown = std::collections::HashMap::new();
-    for Entry { at, fact } in entries {
-        let Some(step) = fact.step() else { continue };
-        if !shown.contains_key(step) {
-            order.push(step);
-        }
-        let at = at.to_string();
-        let line = match fact {
-            Fact::StepSkipped { .. } => json!({"step": step, "status": "skipped", "at": at}),
-            Fact::BranchTaken { branch, .. } => json!({"step": step, "status": "taken", "branch": branch, "at": at}),
-            Fact::VarsSet { vars, .. } => json!({"step": step, "status": "done", "output": vars, "at": at}),
-            Fact::StepEvaluated { output, .. } | Fact::RunStopped { output, .. } => {
-                json!({"step": step, "status": "done", "output": output, "at": at})
-            }
-            Fact::CallStarted { attempt, .. } => json!({"step": step, "status": "started", "attempts": attempt, "at": at}),
-            Fact::CallSucceeded { attempt, output, .. } => {
-                json!({"step": step, "status": "done", "attempts": attempt, "output": output, "at": at})
-            }
-            Fact::CallRetried { attempt, error, due, .. } => {
-                json!({"step": step, "status": "retrying", "attempts": attempt, "error": error, "due": due.to_string(), "at": at})
-            }
-            Fact::StepFailed { attempts, error, .. } => {
-                json!({"step": step, "status": "failed", "attempts": attempts, "error": error, "at": at})
-            }
-            Fact::LoopBegan { items, .. } => {
-                json!({"step": step, "status": "looping", "items": items.as_array().map_or(0, Vec::len), "at": at})
-            }
-            Fact::RoundEnded { round, due, .. } => {
-                json!({"step": step, "status": "waiting", "rounds": round + 1, "due": due.to_string(), "at": at})
-            }
-            Fact::WaitBegan { until, .. } => json!({"step": step, "status": "waiting", "due": until.to_string(), "at": at}),
-            Fact::IterationEnded { .. } => continue,
-            Fact::ConditionFailed { .. } | Fact::RunTimedOut { .. } | Fact::CancelRequested | Fact::RunFinished { .. } => continue,
-        };
-        shown.insert(step, line);
-    }
-    order.into_iter().filter_map(|step| shown.remove(step)).collect()
 }
