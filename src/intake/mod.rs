@@ -15,9 +15,10 @@ use crate::domain::journal::{Entry, Fact};
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Trigger;
-use crate::script::{RunInfo, Scope, check_body};
+use crate::script::check_body;
 use crate::store::{Accept, Accepted, CommitError, Cursor, DedupeKey, Journal, NewRun, StoreError};
 use crate::workflow::catalog::{Current, Loaded};
+use crate::workflow::matching::{self, Decision, IF_IS_FALSE};
 
 /// Takes events in.
 pub struct Intake {
@@ -188,17 +189,14 @@ impl Intake {
     /// Evaluates a workflow's `if`. One that cannot be evaluated starts a run that fails at once,
     /// so that the event is seen, its handlers run, and it can be replayed once the workflow is mended.
     fn consider(&self, target: &Target, event: &Event, runs: &mut Vec<NewRun>) -> MatchResult {
-        let Loaded { workflow, program, .. } = &*target.loaded;
+        let workflow = &target.loaded.workflow;
         let received = event.head.received;
         let id = self.ids.run(received);
         let mut facts = Vec::new();
-        if let Some(condition) = workflow.condition {
-            let mut scope = scope(event, target, id);
-            match program.truth(condition, &mut scope) {
-                Ok(true) => {}
-                Ok(false) => return MatchResult::NotMatched("`if` is false".to_owned()),
-                Err(error) => facts.push(self.condition_failed(error, received)),
-            }
+        match matching::decide(&target.loaded, event, id) {
+            Decision::Matched => {}
+            Decision::NotMatched => return MatchResult::NotMatched(IF_IS_FALSE.to_owned()),
+            Decision::Failed(error) => facts.push(self.condition_failed(error, received)),
         }
         runs.push(NewRun { id, workflow: Arc::clone(&workflow.name), revision: workflow.revision, facts });
         MatchResult::Run(id)
@@ -236,27 +234,12 @@ impl Intake {
     }
 }
 
-fn scope(event: &Event, target: &Target, run: RunId) -> Scope {
-    let workflow = &target.loaded.workflow;
-    let mut scope = Scope::new(event);
-    scope.set_run(&RunInfo {
-        id: run.to_string(),
-        workflow: &workflow.name,
-        revision: workflow.revision.to_string(),
-        started: event.head.received,
-        attempt: 1,
-    });
-    scope.set_moment(event.head.received, crate::domain::retry::hash(run, &crate::domain::journal::Address::new("if"), 0));
-    scope
-}
-
 /// The key that the hook's `dedupe` gives. An event whose key cannot be had is taken in all the
 /// same: one run too many is better than an event lost.
 fn hook_key(target: &Target, event: &Event) -> Option<DedupeKey> {
     let Some(Trigger::Webhook(hook)) = target.trigger() else { return None };
     let dedupe = hook.dedupe.as_ref()?;
-    let mut scope = Scope::new(event);
-    match target.loaded.program.text(dedupe.key, &mut scope) {
+    match matching::dedupe_key(&target.loaded, target.trigger, event)? {
         Ok(key) => Some(dedupe_key(&["hook", &hook.path, &key], event.head.received.after(dedupe.within))),
         Err(error) => {
             tracing::warn!(workflow.name = %target.loaded.workflow.name, event.id = %event.head.id, error = %error,

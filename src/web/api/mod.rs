@@ -1,9 +1,10 @@
-//! `/api`: reads what happened, starts and cancels runs. Its JSON types are its own (`view`).
+//! `/api`: reads what happened and tells why, starts and cancels runs. Its JSON types are its own (`view`).
 
 pub(super) mod events;
 pub(super) mod runs;
 pub(super) mod stats;
 mod view;
+pub(super) mod why;
 pub(super) mod workflows;
 
 use axum::extract::rejection::QueryRejection;
