@@ -13,6 +13,7 @@ mod serve;
 mod show;
 mod table;
 mod test;
+mod why;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -78,6 +79,8 @@ enum Command {
     Cancel(cancel::CancelArgs),
     /// List accepted events, newest first
     Events(events::EventsArgs),
+    /// Tell for an event which workflows it matched, and why not the others
+    Why(why::WhyArgs),
     /// Print the JSON Schema of a workflow file, for editors
     Schema,
     /// Write a new project that runs as it is
@@ -132,6 +135,7 @@ pub fn run() -> ExitCode {
         Command::Show(args) => show::run(&args),
         Command::Cancel(args) => cancel::run(&args),
         Command::Events(args) => events::run(&args),
+        Command::Why(args) => why::run(&args),
         Command::Schema => Ok(schema::run()),
         Command::Init(args) => init::run(&args),
     };

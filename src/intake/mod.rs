@@ -13,9 +13,10 @@ use crate::domain::id::{EventId, RunId};
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Trigger;
-use crate::script::{Scope, check_body};
+use crate::script::check_body;
 use crate::store::{Accept, Accepted, CommitError, Cursor, DedupeKey, Journal, StoreError};
 use crate::workflow::catalog::{Current, Loaded};
+use crate::workflow::matching;
 use crate::workflow::start::{self, Considered};
 
 /// Takes events in.
@@ -213,8 +214,7 @@ impl Intake {
 fn hook_key(target: &Target, event: &Event) -> Option<DedupeKey> {
     let Some(Trigger::Webhook(hook)) = target.trigger() else { return None };
     let dedupe = hook.dedupe.as_ref()?;
-    let mut scope = Scope::new(event);
-    match target.loaded.program.text(dedupe.key, &mut scope) {
+    match matching::dedupe_key(&target.loaded, target.trigger, event)? {
         Ok(key) => Some(dedupe_key(&["hook", &hook.path, &key], event.head.received.after(dedupe.within))),
         Err(error) => {
             tracing::warn!(workflow.name = %target.loaded.workflow.name, event.id = %event.head.id, error = %error,

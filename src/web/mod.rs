@@ -44,6 +44,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/workflows", get(api::workflows::list))
         .route("/events", get(api::events::list))
         .route("/events/{id}", get(api::events::show))
+        .route("/events/{id}/why", get(api::why::show))
         .route("/runs", get(api::runs::list).post(api::runs::start))
         .route("/runs/{id}", get(api::runs::show))
         .route("/runs/{id}/cancel", post(api::runs::cancel))

@@ -16,6 +16,11 @@ use crate::domain::workflow::{Code, Concurrency, Gathering, Input, Throttle, Tri
 use crate::domain::{Map, Value};
 use crate::script::{RunInfo, Scope};
 
+/// What is stored of a workflow whose `if` was false.
+pub const IF_IS_FALSE: &str = "`if` is false";
+/// What is stored of a workflow whose trigger has an `if` that was false.
+pub const TRIGGER_IF_IS_FALSE: &str = "the trigger's `if` is false";
+
 /// What an event is to a workflow.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Considered {
@@ -60,13 +65,13 @@ fn decide(loaded: &Loaded, own: Option<Code>, scope: &mut Scope, run: &mut NewRu
     if let Some(condition) = own
         && !loaded.program.truth(condition, scope)?
     {
-        return Ok(Some("the trigger's `if` is false"));
+        return Ok(Some(TRIGGER_IF_IS_FALSE));
     }
     set_input(loaded, scope)?;
     if let Some(condition) = workflow.condition
         && !loaded.program.truth(condition, scope)?
     {
-        return Ok(Some("`if` is false"));
+        return Ok(Some(IF_IS_FALSE));
     }
     let name = &workflow.name;
     let mut key = |rule: &str, code: Option<Code>| -> Result<Key, Failure> {
@@ -92,7 +97,9 @@ fn decide(loaded: &Loaded, own: Option<Code>, scope: &mut Scope, run: &mut NewRu
     Ok(None)
 }
 
-fn scope(loaded: &Loaded, event: &Event, run: RunId) -> Scope {
+/// What is seen by the code that decides about a run.
+#[must_use]
+pub fn scope(loaded: &Loaded, event: &Event, run: RunId) -> Scope {
     let workflow = &loaded.workflow;
     let mut scope = Scope::new(event);
     scope.set_run(&RunInfo {

@@ -8,6 +8,7 @@ mod store;
 mod testing;
 mod token;
 mod usage;
+mod why;
 
 use crate::process::Ran;
 

@@ -28,3 +28,4 @@ mod schedules;
 mod schema;
 mod support;
 mod tidy;
+mod why;

@@ -1,10 +1,11 @@
-//! `/api`: reads what happened, starts and cancels runs. Its JSON types are its own (`view`).
+//! `/api`: reads what happened and tells why, starts and cancels runs. Its JSON types are its own (`view`).
 
 pub(super) mod events;
 pub(super) mod runs;
 pub(super) mod stats;
 mod steps;
 mod view;
+pub(super) mod why;
 pub(super) mod workflows;
 
 use axum::extract::rejection::QueryRejection;

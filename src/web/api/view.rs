@@ -24,7 +24,7 @@ pub(super) fn workflow(loaded: &Loaded, now: Timestamp) -> Value {
     })
 }
 
-fn trigger(trigger: &Trigger, now: Timestamp) -> Value {
+pub(super) fn trigger(trigger: &Trigger, now: Timestamp) -> Value {
     match trigger {
         Trigger::Webhook(hook) => {
             json!({"kind": "webhook", "path": format!("/hooks/{}", hook.path), "methods": hook.methods, "verify": verify(&hook.verify)})
