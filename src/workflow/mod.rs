@@ -9,6 +9,7 @@ pub mod compile;
 pub mod evaluate;
 pub mod file;
 pub mod lint;
+pub mod plan;
 pub mod problem;
 pub mod schema;
 pub mod selftest;

@@ -25,6 +25,7 @@ use crate::domain::time::Timestamp;
 use crate::script::Engine;
 
 pub use keys::{check as look_for_keys, mask};
+pub use secrets::secrets_named;
 
 /// What the rules look at.
 #[derive(Clone, Copy)]
