@@ -3,6 +3,7 @@
 
 mod dry;
 mod listen;
+mod plan;
 mod project;
 mod reload;
 mod runtime;
@@ -29,6 +30,7 @@ use crate::web::{self, Web};
 use crate::workflow::catalog::Current;
 
 pub use dry::{Dry, dry};
+pub use plan::{Outlined, outline};
 pub use project::{Checked, check};
 pub use runtime::runtime;
 pub use selftest::{Tested, TestedWorkflow, selftest};
@@ -149,6 +151,7 @@ impl App {
             intake: Arc::clone(&intake),
             token: token.clone(),
             problems: ArcSwap::from_pointee(problems),
+            settings: config.outline.clone(),
             seen_writable: tokio::sync::Mutex::default(),
             stopping: stopping.clone(),
         });

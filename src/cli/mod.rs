@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod events;
 mod init;
+mod plan;
 mod run;
 mod runs;
 mod schema;
@@ -69,6 +70,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Run the tests beside the workflows: mocked calls, a clock that jumps, no socket
     Test(test::TestArgs),
+    /// Compare a project with what a server serves: what would change
+    Plan(plan::PlanArgs),
     /// Start a workflow by hand and wait for its end
     Run(run::RunArgs),
     /// List runs, newest first
@@ -130,6 +133,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Show(args) => show::run(&args),

@@ -129,6 +129,16 @@ impl ProgramBuilder {
 }
 
 impl Program {
+    /// What the code was compiled from: one text, or a value whose texts may hold `${ }`. Nothing for a code of another program.
+    #[must_use]
+    pub fn written(&self, code: Code) -> Value {
+        match self.codes.get(usize::try_from(code.0).unwrap_or(usize::MAX)).map(|compiled| &compiled.what) {
+            Some(What::Piece(piece)) => Value::from(&*piece.source),
+            Some(What::Template(template)) => template.0.written(),
+            None => Value::Null,
+        }
+    }
+
     /// The code's value.
     ///
     /// # Errors

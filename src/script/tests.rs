@@ -182,6 +182,24 @@ fn one_evaluation_leaves_nothing_for_the_next() {
 }
 
 #[test]
+fn code_is_given_back_as_it_was_written() {
+    let mut builder = engine().builder();
+    let expression = builder.expression("event.body.amount  > 5", origin("if")).unwrap();
+    let script = builder.script("let a = 1;\na", origin("script")).unwrap();
+    let text = |text: &str| TemplateSource::Text { text: text.to_owned(), origin: origin("with") };
+    let (long, kept) = (format!("${{ event.body.{} }}", "a".repeat(200)), "a $${event.id} b ${event.id} $$ c");
+    let list = TemplateSource::List(vec![text(&long), text(""), TemplateSource::Literal(json!([1, null]))]);
+    let template = builder.template(&TemplateSource::Map(vec![("list".to_owned(), list), ("kept".to_owned(), text(kept))])).unwrap();
+    let plain = builder.template(&text("$${event.id}")).unwrap();
+    let program = builder.finish();
+    assert_eq!(program.written(expression), json!("event.body.amount  > 5"));
+    assert_eq!(program.written(script), json!("let a = 1;\na"));
+    assert_eq!(program.written(template), json!({"list": [long, "", [1, null]], "kept": kept}));
+    assert_eq!(program.written(plain), json!("$${event.id}"), "not the hole that it stands for");
+    assert_eq!(program.written(crate::domain::workflow::Code(99)), json!(null));
+}
+
+#[test]
 fn templates_keep_types_and_fill_texts() {
     for (text, expected) in [
         ("${event.body.amount}", json!(5000)),

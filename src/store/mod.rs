@@ -370,6 +370,9 @@ pub trait Store: Send + Sync {
     /// Runs, newest first, at most `limit`. Looks at no more than 10,000 of them, so that a rare filter stays bounded.
     fn runs(&self, filter: RunFilter, limit: usize) -> BoxFuture<'_, Result<Page<RunHead, RunId>, StoreError>>;
 
+    /// Runs that have not ended, oldest first, at most `limit`; `next` is there when there are more.
+    fn open_runs(&self, limit: usize) -> BoxFuture<'_, Result<Page<RunHead, RunId>, StoreError>>;
+
     /// Events without their bodies, newest first, older than `before`, at most `limit`.
     fn events(
         &self,
@@ -393,8 +396,8 @@ pub trait Store: Send + Sync {
 /// A page of a listing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T, K> {
-    /// Newest first.
+    /// Newest first, where the listing does not say otherwise.
     pub items: Vec<T>,
-    /// Where the next page begins (`before`), when there may be one.
+    /// Where the next page begins, when there may be one.
     pub next: Option<K>,
 }

@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod file;
 pub mod lint;
 pub mod matching;
+pub mod plan;
 pub mod problem;
 pub mod schema;
 pub mod selftest;

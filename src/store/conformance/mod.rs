@@ -45,6 +45,7 @@ pub async fn check_all(fresh: &dyn Fn() -> Place) {
     list::runs_are_paged_newest_first(&*open()).await;
     list::runs_are_filtered(&*open()).await;
     list::a_rare_filter_is_bounded(&*open()).await;
+    list::open_runs_are_listed_oldest_first(&*open()).await;
     list::events_are_paged_newest_first(&*open()).await;
     list::revisions_are_kept_by_hash(&*open()).await;
     list::keys_are_forgotten_when_their_window_has_ended(&*open()).await;

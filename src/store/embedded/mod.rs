@@ -202,6 +202,10 @@ impl Store for Embedded {
         self.blocking(move |core| core.runs(&filter, limit))
     }
 
+    fn open_runs(&self, limit: usize) -> BoxFuture<'_, Result<Page<RunHead, RunId>, StoreError>> {
+        self.blocking(move |core| core.open_runs(limit))
+    }
+
     fn events(&self, before: Option<EventId>, limit: usize) -> BoxFuture<'_, Result<Page<EventHead, EventId>, StoreError>> {
         self.blocking(move |core| core.events(before, limit))
     }

@@ -193,6 +193,27 @@ impl Core {
         }
     }
 
+    pub(super) fn open_runs(&self, limit: usize) -> Result<Page<RunHead, RunId>, StoreError> {
+        let (from, to) = key::all_open();
+        let mut found = Vec::new();
+        let mut next = None;
+        self.kv.range(&from, &to, Order::Ascending, &mut |key, _| {
+            let id = key::id(key).map(RunId::from_bytes);
+            if found.len() == limit {
+                next = id;
+                return ControlFlow::Break(());
+            }
+            found.push(id);
+            ControlFlow::Continue(())
+        })?;
+        let mut items = Vec::with_capacity(found.len());
+        for id in found {
+            // It may have been forgotten since.
+            items.extend(self.run(id.ok_or_else(|| damaged("an open run"))?)?.filter(|head| !head.status.is_final()));
+        }
+        Ok(Page { items, next })
+    }
+
     pub(super) fn events(&self, before: Option<EventId>, limit: usize) -> Result<Page<EventHead, EventId>, StoreError> {
         let (from, all) = key::all_events();
         let to = before.map_or(all, key::event);

@@ -1,6 +1,7 @@
 //! `/api`: reads what happened and tells why, starts and cancels runs. Its JSON types are its own (`view`).
 
 pub(super) mod events;
+pub(super) mod inventory;
 pub(super) mod runs;
 pub(super) mod stats;
 mod steps;

@@ -139,12 +139,9 @@ impl Catalog {
     /// The same, with the last good revision of every workflow whose file is bad now.
     #[must_use]
     pub fn keeping(mut self, before: &Self, problems: &[Problem]) -> Self {
-        let bad: BTreeSet<&str> = problems.iter().filter(|problem| problem.is_error()).map(|problem| &*problem.file).collect();
+        let bad = bad_files(problems);
         for loaded in before.workflows.values() {
-            // A folder that cannot be read says nothing about the files in it.
-            let is_bad =
-                |file: &&str| bad.iter().any(|bad| file.strip_prefix(bad).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-            let Some(file) = loaded.files.first().map(|(path, _)| path.as_str()).filter(is_bad) else { continue };
+            let Some(file) = loaded.files.first().map(|(path, _)| path.as_str()).filter(|file| is_bad(file, &bad)) else { continue };
             if self.workflows.contains_key(&loaded.workflow.name) {
                 continue;
             }
@@ -195,6 +192,18 @@ impl Catalog {
     pub fn schedules(&self) -> &[(Arc<Loaded>, usize)] {
         &self.schedules
     }
+}
+
+/// The files, and folders, in which there are errors.
+#[must_use]
+pub fn bad_files(problems: &[Problem]) -> BTreeSet<&str> {
+    problems.iter().filter(|problem| problem.is_error()).map(|problem| &*problem.file).collect()
+}
+
+/// Whether a file is among the bad ones. A folder that cannot be read says nothing about the files in it.
+#[must_use]
+pub fn is_bad(file: &str, bad: &BTreeSet<&str>) -> bool {
+    bad.iter().any(|bad| file.strip_prefix(bad).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::domain::time::Timestamp;
 use crate::script::{Engine, scan};
 
 pub use keys::{check as look_for_keys, mask};
+pub use secrets::secrets_named;
 
 /// What the rules look at.
 #[derive(Clone, Copy)]

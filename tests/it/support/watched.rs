@@ -80,6 +80,10 @@ impl Store for Watched {
         self.inner.runs(filter, limit)
     }
 
+    fn open_runs(&self, limit: usize) -> Answer<'_, Page<RunHead, RunId>> {
+        self.inner.open_runs(limit)
+    }
+
     fn events(&self, before: Option<EventId>, limit: usize) -> Answer<'_, Page<EventHead, EventId>> {
         self.inner.events(before, limit)
     }
