@@ -68,12 +68,12 @@ impl Driver<'_> {
             }
             for Posted { seq, event } in posted {
                 match store.event(event).await {
-                    Ok(Some(event)) if is_of(&event, &awaiting.topic) => {
+                    Ok(Some(event)) if is_of(&event, &awaiting.topic) && is_in_time(&event, awaiting) => {
                         if self.hear(todo, &event, seq)? {
                             return Ok(true);
                         }
                     }
-                    // Another topic with the same hash, or gone.
+                    // Another topic with the same hash, too late, or gone.
                     Ok(Some(_) | None) => {}
                     Err(error) => {
                         self.pause(&error, stop).await?;
@@ -105,6 +105,10 @@ impl Driver<'_> {
             () = self.executor.clock.sleep_until(self.executor.clock.now().after(AGAIN)) => Ok(()),
         }
     }
+}
+
+fn is_in_time(event: &Event, awaiting: &Awaiting) -> bool {
+    awaiting.until.is_none_or(|until| event.head.received < until)
 }
 
 /// What an event is known by: its type, if a workflow emitted it, else the topic in its path.
