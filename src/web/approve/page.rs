@@ -22,11 +22,11 @@ pub(super) fn content_security_policy() -> String {
 pub(super) fn question(question: &Question) -> Html<String> {
     let of = format!("<p class=\"of\">Workflow {}</p>\n", escaped(&question.workflow));
     let message = format!("<div class=\"message\">{}</div>\n", escaped(&question.message));
-    let mut rows = vec![("Asked", escaped(&question.to))];
+    let mut rows = vec![("To", escaped(&question.to))];
     let run = ("Run", escaped(&question.run.to_string()));
     let (title, body) = match &question.standing {
         Standing::Open => {
-            rows.extend([("Until", time(question.until)), run]);
+            rows.extend([("Answer until", time(question.until)), run]);
             let title = "Your decision is needed";
             (title, format!("{of}<h1>{title}</h1>\n{message}{}{}", list(&rows), form(&question.to)))
         }
