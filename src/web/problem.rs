@@ -27,6 +27,11 @@ impl ProblemResponse {
         Self { status, code, detail: detail.into(), headers: Vec::new() }
     }
 
+    /// A question that can no longer be answered.
+    pub(super) fn question_over(why: &str) -> Self {
+        Self::new(StatusCode::GONE, "question-over", why)
+    }
+
     /// Its status.
     pub(super) fn status(&self) -> StatusCode {
         self.status

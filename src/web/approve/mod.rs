@@ -144,7 +144,7 @@ impl Form {
         };
         private(match (self, code) {
             (Self::Page, _) => (status, page::question(question)).into_response(),
-            (Self::Json, Some(why)) => ProblemResponse::new(status, "question-over", why.clone()).into_response(),
+            (Self::Json, Some(why)) => ProblemResponse::question_over(why).into_response(),
             (Self::Json, None) => (status, Json(view(question))).into_response(),
         })
     }

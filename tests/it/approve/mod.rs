@@ -364,3 +364,24 @@ async fn links_carry_public_url_and_outlive_a_restart() {
     let refused = TestApp::resume(&project, life).await.err().unwrap().to_string();
     assert!(refused.contains("approval-key holds no key of 32 bytes"), "{refused}");
 }
+
+#[test]
+fn public_url_is_an_address_that_a_link_can_begin_with() {
+    let load = |url: &str| {
+        let project = Project::of(ASK);
+        project.write("hence.yaml", &format!("public_url: \"{url}\"\n"));
+        let (config, problems) = hence::config::load(project.dir(), hence::config::Flags::default());
+        let wrong = problems.into_iter().find(|problem| problem.code == "bad-value").map(|problem| problem.message);
+        (config.public_url, wrong)
+    };
+    for (fine, read) in [("https://hence.example.com", "https://hence.example.com"), ("http://[::1]:8787/auto/", "http://[::1]:8787/auto")]
+    {
+        assert_eq!(load(fine), (Some(read.to_owned()), None), "{fine}");
+    }
+    for wrong in
+        ["hence.example.com", "ftp://a.b", "https://", "https://me:pw@a.b", "https://a.b?x=1", "https://a.b/#x", "/approve", "https://a b"]
+    {
+        let (url, why) = load(wrong);
+        assert_eq!((url, why), (None, Some(format!("`{wrong}` cannot be `public_url`"))));
+    }
+}
