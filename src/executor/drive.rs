@@ -151,8 +151,7 @@ impl Driver<'_> {
                 }
                 Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
             };
-            let expires = todos.iter().any(|todo| matches!(todo.task, Task::Expire));
-            if expires && matches!(self.listen(&waits.listens, stop).await?, Listened::Heard) {
+            if self.listen_before_expiry(&todos, stop).await? {
                 continue;
             }
             if self.evaluate(&todos, &calling, now)? {

@@ -102,8 +102,7 @@ pub enum Task {
     Wake,
     /// Look whether an event has come that it waits for; nothing to record if not.
     Listen(Awaiting),
-    /// What it waited for did not come in time. What came before the end of that time goes first: the step is among
-    /// those that listen as well.
+    /// What it waited for did not come in time.
     Expire,
     /// It took longer than its `timeout`.
     TimeOut {

@@ -187,11 +187,12 @@ impl<'w, 'r> Walk<'w, 'r> {
                 self.abandon(&mark);
             }
         }
-        let listen = Todo { task: Task::Listen(awaiting.clone()), ..self.make(step, address.clone(), Task::Wake) };
+        if is_over {
+            return self.todo(step, address, Task::Expire);
+        }
+        let listen = Todo { task: Task::Listen(awaiting.clone()), ..self.make(step, address, Task::Wake) };
         self.listens.push(listen);
         match awaiting.until {
-            // What came in time and nobody has looked at yet still counts.
-            Some(_) if is_over => self.todo(step, address, Task::Expire),
             Some(until) => self.wait(until),
             None => Flow::Blocked,
         }

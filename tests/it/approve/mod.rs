@@ -314,6 +314,7 @@ async fn the_link_is_masked_in_what_a_call_answers() {
     let run = app.begin("main", json!({"amount": 250})).await;
     app.until(async |app| app.facts(run).await.iter().any(|entry| entry.fact.word() == "call_retried").then_some(())).await;
     app.clock.advance(Duration::from_secs(60));
+    app.until(async |app| app.facts(run).await.iter().any(|entry| entry.fact.word() == "call_succeeded").then_some(())).await;
     let link = link(&app, run).await;
     let (_, signature) = link.rsplit_once('/').unwrap();
     let facts = serde_json::to_string(&app.facts(run).await).unwrap();
