@@ -9,6 +9,7 @@ use serde_json::json;
 use super::file::{Comes, Replies, Reply};
 use super::mock::Mocks;
 use super::trace::{Act, Deed, Trace};
+use crate::domain::Map;
 use crate::domain::Value;
 use crate::domain::event::{Event, EventHead, Source};
 use crate::domain::failure::Failure;
@@ -18,7 +19,6 @@ use crate::domain::run::{approval_topic, child_topic};
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Step;
-use crate::domain::Map;
 use crate::workflow::catalog::Catalog;
 use crate::workflow::inside;
 

@@ -17,8 +17,8 @@ use crate::workflow::file::{At, Fields, Report};
 use crate::workflow::problem::{Problem, codes};
 use crate::workflow::yaml::{self, Entry, Kind, Node, Span};
 
-pub(super) use expect::BODIES;
 pub use comes::{Arrival, Comes, Due, Replies, Reply};
+pub(super) use expect::BODIES;
 pub use expect::{Expect, ExpectedEvent, ExpectedStatus};
 
 /// The most cases of one file.
@@ -175,4 +175,3 @@ fn not_a_map(node: &Node, key: &str, example: &str, report: &mut Report) {
     let message = format!("`{key}` is a map, not {}", node.kind_name());
     report.error(codes::WRONG_TYPE, node.span, message, format!("write `{key}: {{{example}}}`"));
 }
-

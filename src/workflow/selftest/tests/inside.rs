@@ -100,11 +100,11 @@ steps:
   - id: boss
     approve:
       to: boss@example.com
-      message: 'Refund ${event.body.sum}?'
+      message: 'Refund ${event.body?.sum ?? 5}?'
       within: 2d
       notify: [{call: http.post, with: {url: https://example.com/ask, text: '${approval.link}'}}]
       else: [{fail: 'no: ${error.kind}, ${error.message}'}]
-  - stop: steps.boss.who + ' at ' + steps.boss.when
+  - stop: '[steps.boss.who, steps.boss.when]'
 ";
 
 #[test]
@@ -116,11 +116,11 @@ cases:
   - name: yes
     mock: {http.post: {output: 1}}
     approvals: {boss: {what: approved, who: Ann, after: 3h}}
-    expect: {output: 'Ann at 2026-01-01T03:00:00.000Z', calls: [http.post], steps: {boss: {comment: ''}}}
+    expect: {output: [Ann, '2026-01-01T03:00:00.000Z'], calls: [http.post], steps: {boss: {comment: ''}}}
   - name: yes, in a word
     mock: {http.post: {output: 1}}
     approvals: {boss: approved}
-    expect: {output: 'boss@example.com at 2026-01-01T00:00:00.000Z'}
+    expect: {output: [boss@example.com, '2026-01-01T00:00:00.000Z']}
   - name: no
     mock: {http.post: {output: 1}}
     approvals: {boss: {what: denied, who: Ann, comment: too much}}
@@ -134,10 +134,7 @@ cases:
         REFUND,
         "cases:\n  - {name: yes, mock: {http.post: {output: 1}}, approvals: {boss: approved}, expect: {}}\n  - {name: wrong name, approvals: {bos: approved}, expect: {}}\n",
     );
-    assert_eq!(
-        found,
-        "wrong name: `approvals.bos`: no `approve` step has this id or address; did you mean `boss`? valid here: `boss`\n"
-    );
+    assert_eq!(found, "wrong name: `approvals.bos`: no `approve` step has this id or address; did you mean `boss`? valid here: `boss`\n");
     assert_eq!(missed, ["boss else", "boss/else/0"]);
 }
 
@@ -210,7 +207,10 @@ cases:
 ";
     assert_eq!(outcome_beside(PARENT, &[("billing", BILLING)], cases).0, "");
     let gone = "cases:\n  - {name: gone, event: {body: {sum: 1}}, mock: {run billing: []}, expect: {}}\n";
-    assert_eq!(outcome_beside(PARENT, &[("billing", BILLING)], gone).0, "gone: step `bill` makes call 1 of `run billing`, and its mock has 0 answers; add one to the list\n");
+    assert_eq!(
+        outcome_beside(PARENT, &[("billing", BILLING)], gone).0,
+        "gone: step `bill` makes call 1 of `run billing`, and its mock has 0 answers; add one to the list\n"
+    );
 }
 
 #[test]
