@@ -17,9 +17,10 @@ mod written;
 /// Bounds and words that the schema names too.
 pub(crate) mod limits {
     pub(crate) use super::blocks::{PARALLEL_LIMIT, ROUNDS_LIMIT};
+    pub(crate) use super::read::EVENT_TYPE_BYTES;
     pub(crate) use super::retry::{ATTEMPTS, FACTOR};
     pub(crate) use super::steps::BRANCHES_LIMIT;
-    pub(crate) use super::triggers::METHODS;
+    pub(crate) use super::triggers::{METHODS, OUTCOMES};
     pub(crate) use super::verify::{SCHEMES, SECRETS};
 }
 
@@ -30,7 +31,7 @@ pub use retry::read_retry;
 pub use workflow::read_workflow;
 pub use written::{
     ApproveFile, At, CallFile, ChildFile, CodeText, ConcurrencyFile, DedupeFile, EmitFile, EventTriggerFile, GatheringFile, InputFile,
-    KindFile, OnErrorFile, RespondBodyFile, RespondFile, RetryFile, RetryRule, RuleFile, RunTriggerFile, ScheduleFile, StepFile,
+    KindFile, OnErrorFile, ReplyFile, RespondBodyFile, RespondFile, RetryFile, RetryRule, RuleFile, RunTriggerFile, ScheduleFile, StepFile,
     ThrottleFile, TriggerFile, WaitFile, WebhookFile, WorkflowFile,
 };
 

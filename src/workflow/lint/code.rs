@@ -3,7 +3,7 @@
 use super::scan::{Token, scan};
 use crate::script::holes;
 use crate::workflow::file::{
-    ChildFile, CodeText, EmitFile, KindFile, OnErrorFile, RespondBodyFile, RespondFile, StepFile, TriggerFile, WaitFile, WorkflowFile,
+    ChildFile, CodeText, EmitFile, KindFile, OnErrorFile, ReplyFile, RespondBodyFile, RespondFile, StepFile, TriggerFile, WaitFile, WorkflowFile,
 };
 use crate::workflow::yaml::{Node, Place, Span, trace};
 
@@ -69,14 +69,23 @@ impl<'f> Piece<'f> {
     }
 }
 
-/// What is evaluated before any step has run: the keys of `dedupe`, and the workflow's `if`.
+/// What is evaluated before any step has run: the keys of `dedupe`, fixed answers, and the workflow's `if`.
 pub(super) fn of_event(file: &WorkflowFile) -> Vec<Piece<'_>> {
-    let keys = file.triggers.iter().filter_map(|trigger| match trigger {
-        TriggerFile::Webhook(webhook) => webhook.dedupe.as_ref().map(|dedupe| Piece::whole(Role::Value, &dedupe.key)),
-        TriggerFile::Event(event) => event.condition.as_ref().map(|code| Piece::whole(Role::Condition("if"), code)),
-        TriggerFile::Schedule(_) | TriggerFile::Run(_) | TriggerFile::Manual => None,
-    });
-    keys.chain(file.condition.as_ref().map(|code| Piece::whole(Role::Condition("if"), code))).collect()
+    let mut found = Vec::new();
+    for trigger in &file.triggers {
+        match trigger {
+            TriggerFile::Webhook(webhook) => {
+                found.extend(webhook.dedupe.as_ref().map(|dedupe| Piece::whole(Role::Value, &dedupe.key)));
+                if let Some(ReplyFile::Fixed(respond)) = &webhook.respond {
+                    of_respond(respond, &mut found);
+                }
+            }
+            TriggerFile::Event(event) => found.extend(event.condition.as_ref().map(|code| Piece::whole(Role::Condition("if"), code))),
+            TriggerFile::Schedule(_) | TriggerFile::Run(_) | TriggerFile::Manual => {}
+        }
+    }
+    found.extend(file.condition.as_ref().map(|code| Piece::whole(Role::Condition("if"), code)));
+    found
 }
 
 /// A step's conditions: its own `if`, or the one it branches on.
