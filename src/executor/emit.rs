@@ -11,7 +11,7 @@ use crate::domain::event::{DEPTH_MAX, Event, EventHead, Match, MatchResult, Sour
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Fact, Outcome};
-use crate::domain::next::{Task, Todo};
+use crate::domain::next::Todo;
 use crate::domain::run::{Status, child_topic};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{StepKind, Trigger};
@@ -87,26 +87,6 @@ impl Driver<'_> {
         let event = Arc::new(Event::new(head, body));
         self.emits.push(Accept { event, dedupe: None, runs: vec![run], cursor: None, topic: None });
         Ok(id)
-    }
-
-    /// A step that waits begins with nothing seen; one that is over does not need its children any more.
-    pub(super) fn leave(&mut self, todo: &Todo<'_>, fact: &Fact) {
-        match todo.task {
-            Task::TimeOut { .. } | Task::Retry { .. } | Task::Conclude { .. } => {
-                self.cancels.extend(self.run.children_of(&todo.address));
-            }
-            Task::Evaluate
-            | Task::Call { .. }
-            | Task::GiveUp { .. }
-            | Task::EndIteration { .. }
-            | Task::EndRound { .. }
-            | Task::Wake
-            | Task::Listen(_)
-            | Task::Expire => {}
-        }
-        if let Fact::EventAwaited { step, .. } | Fact::ApprovalAsked { step, .. } | Fact::ChildStarted { step, .. } = fact {
-            self.seen.remove(step);
-        }
     }
 
     /// Tells those that wait for the end of this run, or start with it.

@@ -2,7 +2,6 @@
 //! caller that waits holds no worker: the run goes its own way, and is looked at when it has moved.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 

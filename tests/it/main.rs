@@ -16,6 +16,7 @@ mod flows;
 mod functions_doc;
 mod github;
 mod hooks;
+mod inside;
 mod inventory;
 mod journals;
 mod kill;

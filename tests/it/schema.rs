@@ -137,11 +137,18 @@ fn each_slip_alone_is_rejected() {
     check(true, "{switch: a, cases: {1: [], x y: []}, default: []}");
     check(true, "{if: a, stop: }");
     check(true, "{wait: {until: now()}}");
+    check(true, "{wait: {event: order.paid, if: event.body.id == 1, for: 3d, else: [{stop: }]}}");
+    check(true, "{emit: order.paid, with: {id: 1}}");
+    check(true, "{run: other, with: {id: 1}, timeout: 1h}");
+    check(true, "{respond: {status: 201, headers: {x-a: '1'}, json: [1]}}");
+    check(true, "{respond: {}}");
     for step in [
         "{call: http}",
         "{call: http.get, rerty: 3}",
         "{call: http.get, script: 1}",
-        "{script: 1, timeout: 5s}",
+        "{script: 1, using: crm}",
+        "{script: 1, with: {a: 1}}",
+        "{wait: 1h, undo: []}",
         "{foreach: a}",
         "{foreach: a, parallel: {a: []}, steps: []}",
         "{foreach: a, parallel: 101, steps: []}",
@@ -159,7 +166,14 @@ fn each_slip_alone_is_rejected() {
         "{id: a-b, script: 1}",
         "{set: {a: '${b}'}}",
         "{id: a}",
-        "{emit: a}",
+        "{emit: a b}",
+        "{emit: a, run: b}",
+        "{emit: a, with: 1}",
+        "{wait: {event: a, else: []}}",
+        "{wait: {event: a, until: b}}",
+        "{respond: {json: 1, text: a}}",
+        "{respond: {jsn: 1}}",
+        "{respond: 1}",
         "text",
     ] {
         check(false, step);

@@ -131,6 +131,12 @@ fn ended(event: &Event) -> Result<Value, Failure> {
     if text("status") == "succeeded" {
         return Ok(body.get_mut("output").map(Value::take).unwrap_or_default());
     }
+    // What went wrong first is said, not the way up through the runs around it.
+    if let Some(root) = body.pointer("/error/detail/error").filter(|_| body.pointer("/error/kind") == Some(&json!("child_failed"))).cloned()
+        && let Some(error) = body.get_mut("error")
+    {
+        *error = root;
+    }
     let error = body.get("error").and_then(|error| error.get("message")).and_then(Value::as_str).unwrap_or_default();
     let because = if error.is_empty() { String::new() } else { format!(": {error}") };
     let message = format!("{} of `{}` {}{because}", text("run"), text("workflow"), text("status"));

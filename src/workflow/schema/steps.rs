@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{refer, said};
+use super::{inside, refer, said};
 use crate::domain::{Map, Value};
 use crate::workflow::file::limits::{BRANCHES_LIMIT, PARALLEL_LIMIT, ROUNDS_LIMIT};
 
@@ -30,14 +30,14 @@ fn branches(more: &Value) -> Value {
 
 fn step() -> Value {
     let mut properties = Map::new();
-    for part in [common(), call(), blocks()] {
+    for part in [common(), call(), blocks(), inside::steps()] {
         if let Value::Object(part) = part {
             properties.extend(part);
         }
     }
     let kind = |keys: &[&str]| json!({"required": keys});
-    let kinds: Vec<Value> =
-        ["call", "script", "set", "then", "switch", "foreach", "repeat", "wait", "fail", "stop"].iter().map(|key| kind(&[key])).collect();
+    let kinds = ["call", "script", "set", "then", "switch", "foreach", "repeat", "wait", "run", "emit", "respond", "fail", "stop"];
+    let kinds: Vec<Value> = kinds.iter().map(|key| kind(&[key])).collect();
     let parallel = json!({"required": ["parallel"], "not": {"required": ["foreach"]}});
     json!({
         "type": "object",
@@ -45,11 +45,12 @@ fn step() -> Value {
         "properties": properties,
         "oneOf": kinds.into_iter().chain([parallel]).collect::<Vec<_>>(),
         "dependentRequired": {
-            "using": ["call"], "with": ["call"], "retry": ["call"], "timeout": ["call"], "at_most_once": ["call"],
-            "idempotency_key": ["call"], "then": ["if"], "else": ["then"], "switch": ["cases"], "cases": ["switch"],
+            "using": ["call"], "at_most_once": ["call"], "idempotency_key": ["call"], "undo": ["call"],
+            "then": ["if"], "else": ["then"], "switch": ["cases"], "cases": ["switch"],
             "default": ["switch"], "foreach": ["steps"], "repeat": ["steps"], "as": ["foreach"], "any": ["parallel"],
         },
         "dependentSchemas": {
+            "with": {"anyOf": [kind(&["call"]), kind(&["run"]), kind(&["emit"])]},
             "steps": {"anyOf": [kind(&["foreach"]), kind(&["repeat"])]},
             "any": {"not": kind(&["foreach"])},
             "parallel": {
@@ -73,9 +74,10 @@ fn common() -> Value {
         "script": said(refer("script"), "Rhai; the last value is the output."),
         "set": {"description": "Into `vars`: names and expressions.", "type": "object", "additionalProperties": refer("expression")},
         "wait": {
-            "description": "How long, or until when.",
+            "description": "How long, until when, or for what.",
             "anyOf": [
                 refer("some_duration"),
+                refer("wait_event"),
                 {"type": "object", "additionalProperties": false, "required": ["until"], "properties": {"until": refer("expression")}},
             ],
         },
@@ -93,9 +95,10 @@ fn call() -> Value {
             "examples": ["http.get", "http.post", "http.put", "http.patch", "http.delete", "http.request"],
         },
         "using": said(refer("text"), "A connection of hence.yaml; the one named like the connector when absent."),
-        "with": {"description": "The call's input: texts may hold `${ }`.", "type": "object"},
+        "with": {"description": "The call's input, or the event's body: texts may hold `${ }`.", "type": "object"},
         "retry": refer("retry"),
-        "timeout": said(refer("some_duration"), "How long one attempt may take; 30s when absent."),
+        "timeout": said(refer("some_duration"), "How long one attempt of a call may take (30s when absent), or another step in all."),
+        "undo": said(refer("steps"), "Takes the call back if the run fails later."),
         "at_most_once": {"type": "boolean", "description": "A call that was interrupted is not repeated."},
         "idempotency_key": said(refer("expression"), "In place of the run's and the step's."),
     })

@@ -29,6 +29,8 @@ fn trigger() -> Value {
             "properties": {
                 "webhook": said(refer("webhook"), "A request to /hooks/PATH."),
                 "schedule": said(refer("schedule"), "A due time."),
+                "event": said(refer("event"), "An event that a workflow emitted."),
+                "run": said(refer("run_ended"), "Another workflow's run ended."),
                 "manual": {
                     "description": "It can be started with `hence run` and the API.",
                     "type": ["null", "object"],
@@ -65,6 +67,7 @@ fn webhook() -> Value {
                 "required": ["key", "within"],
                 "properties": {"key": refer("expression"), "within": refer("some_duration")},
             },
+            "respond": said(refer("reply"), "What the caller gets; the receipt when absent."),
             "limits": {
                 "type": "object",
                 "additionalProperties": false,
