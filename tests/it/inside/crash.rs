@@ -33,7 +33,7 @@ when: [{event: {type: asked}}]
 steps:
   - {id: ask, call: http.get, with: {url: http://crm.test/ask}}
   - {emit: answered, with: {id: '${event.body.id}', n: 5}}
-  - stop: '"done"'
+  - stop: now()
 ";
 const CHILD: &str = "when: [manual]\nsteps: [{id: inner, call: http.get, with: {url: http://crm.test/inner}}, {stop: event.body.x * 2}]\n";
 const LAST: &str = "when: [{run: {workflow: first}}]\nsteps: [{id: last, call: http.get, with: {url: http://crm.test/last}}, {stop: event.body.output}]\n";

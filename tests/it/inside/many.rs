@@ -8,10 +8,10 @@ use serde_json::json;
 use super::project;
 use crate::support::{Recorder, TestApp};
 
-const RUNS: usize = 1_000;
+const RUNS: usize = 400;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_runs_each_hear_their_own_event() {
+async fn many_runs_each_hear_their_own_event() {
     let waiter = "
 when: [{webhook: {path: wait, verify: none}}]
 steps:
@@ -19,11 +19,8 @@ steps:
     wait: {event: order.paid, if: event.body.id == run.event.body.id}
   - stop: steps.paid.body.id
 ";
-    let emitter = format!(
-        "when: [manual]\nsteps:\n  - {{id: ids, script: 'range(0, {RUNS}).collect()'}}\n  - foreach: steps.ids\n    steps: [{{emit: order.paid, with: {{id: '${{item}}'}}}}]\n"
-    );
-    let emitter = emitter.replace(&format!("range(0, {RUNS}).collect()"), "event.body.ids");
-    let project = project(&[("waiter", waiter), ("emitter", &emitter)]);
+    let emitter = "when: [manual]\nsteps:\n  - foreach: event.body.ids\n    steps: [{emit: order.paid, with: {id: '${item}'}}]\n";
+    let project = project(&[("waiter", waiter), ("emitter", emitter)]);
     let app = TestApp::start(&project, Recorder::fine()).await;
     let mut waiting = Vec::new();
     for id in 0..RUNS {
@@ -32,7 +29,6 @@ steps:
     for run in &waiting {
         app.stands(*run, Status::Waiting).await;
     }
-    let begun = std::time::Instant::now();
     app.begin("emitter", json!({"ids": (0..RUNS).collect::<Vec<_>>()})).await;
     let mut heard = BTreeSet::new();
     for run in &waiting {
@@ -44,6 +40,5 @@ steps:
         });
         heard.insert(taken.unwrap());
     }
-    eprintln!("{:?}", begun.elapsed());
     assert_eq!(heard.len(), RUNS, "each took another event");
 }
