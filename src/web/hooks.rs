@@ -34,11 +34,8 @@ pub(super) async fn receive(
         Replied::Wait(waiting) => waiting,
     };
     // A repeat is not kept waiting a second time.
-    let found = if received.receipt.duplicate {
-        web.intake.known_answer(waiting).await
-    } else {
-        web.intake.answer(waiting, &web.stopping).await
-    };
+    let found =
+        if received.receipt.duplicate { web.intake.known_answer(waiting).await } else { web.intake.answer(waiting, &web.stopping).await };
     Ok(found.map_or_else(|| not_yet(&received), super::answer::of_run))
 }
 

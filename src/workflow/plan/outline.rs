@@ -8,8 +8,8 @@ use crate::domain::Value;
 use crate::domain::schedule::{Rule, Schedule};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{
-    Approve, Call, Child, Code, Concurrency, Dedupe, Emit, EventTrigger, Gathering, Input, Mode, OnError, Reply, Respond, RespondBody, RunTrigger,
-    ScheduleTrigger, Step, StepKind, Throttle, Trigger, Wait, WaitEvent, Webhook, Workflow,
+    Approve, Call, Child, Code, Concurrency, Dedupe, Emit, EventTrigger, Gathering, Input, Mode, OnError, Reply, Respond, RespondBody,
+    RunTrigger, ScheduleTrigger, Step, StepKind, Throttle, Trigger, Wait, WaitEvent, Webhook, Workflow,
 };
 use crate::script::{Program, holes};
 use crate::workflow::catalog::Loaded;

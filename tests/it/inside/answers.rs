@@ -67,7 +67,8 @@ async fn a_redirect_says_where() {
 
 #[tokio::test]
 async fn without_a_respond_step_the_caller_gets_the_last_output() {
-    let (answer, _app) = asked(&hook(WAIT, "  - wait: 0s\n  - stop: '#{sum: event.body.a + 1}'\n").replace("  - wait: 0s\n", ""), &json!({"a": 1})).await;
+    let (answer, _app) =
+        asked(&hook(WAIT, "  - wait: 0s\n  - stop: '#{sum: event.body.a + 1}'\n").replace("  - wait: 0s\n", ""), &json!({"a": 1})).await;
     assert_eq!((answer.status, answer.body), (200, json!({"sum": 2})));
 }
 
@@ -186,7 +187,8 @@ async fn what_http_does_not_allow_fails_the_step() {
 
 #[tokio::test]
 async fn a_fixed_answer_is_the_same_for_a_repeat_and_for_what_does_not_matter() {
-    let fixed = ", respond: {status: 200, json: {challenge: '${event.body.id}', event: '${event.id}'}}, dedupe: {key: event.body.id, within: 1h}";
+    let fixed =
+        ", respond: {status: 200, json: {challenge: '${event.body.id}', event: '${event.id}'}}, dedupe: {key: event.body.id, within: 1h}";
     let workflow = hook(fixed, "  - stop: '1'\n").replace("steps:", "if: event.body.id != \"o2\"\nsteps:");
     let (first, app) = asked(&workflow, &json!({"id": "o1"})).await;
     assert_eq!((first.status, &first.body["challenge"]), (200, &json!("o1")));

@@ -25,7 +25,8 @@ async fn cancel(app: &TestApp, run: RunId) {
 
 #[tokio::test]
 async fn a_child_gives_its_output_and_both_know_of_each_other() {
-    let child = "when: [manual]\ninput: {x: {type: integer}}\nsteps: [{stop: '#{double: input.x * 2, source: event.source, type: event.type}'}]\n";
+    let child =
+        "when: [manual]\ninput: {x: {type: integer}}\nsteps: [{stop: '#{double: input.x * 2, source: event.source, type: event.type}'}]\n";
     let app = TestApp::start(&project(&[("parent", PARENT), ("child", child)]), Recorder::fine()).await;
     let parent = app.begin("parent", json!({"x": 4})).await;
     let runs = all_ended(&app, 2).await;
@@ -41,7 +42,8 @@ async fn a_child_gives_its_output_and_both_know_of_each_other() {
 #[tokio::test]
 async fn a_child_that_fails_fails_the_step() {
     let child = "when: [manual]\nsteps: [{fail: 'no ${event.body.x}'}]\n";
-    let caught = "when: [manual]\nsteps:\n  - {run: child, with: {x: 1}, on_error: [{stop: '#{kind: error.kind, message: error.message}'}]}\n";
+    let caught =
+        "when: [manual]\nsteps:\n  - {run: child, with: {x: 1}, on_error: [{stop: '#{kind: error.kind, message: error.message}'}]}\n";
     let app = TestApp::start(&project(&[("parent", PARENT), ("caught", caught), ("child", child)]), Recorder::fine()).await;
     let (parent, caught) = (app.begin("parent", json!({"x": 7})).await, app.begin("caught", json!({})).await);
     let runs = all_ended(&app, 4).await;

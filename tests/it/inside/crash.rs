@@ -36,7 +36,8 @@ steps:
   - stop: now()
 ";
 const CHILD: &str = "when: [manual]\nsteps: [{id: inner, call: http.get, with: {url: http://crm.test/inner}}, {stop: event.body.x * 2}]\n";
-const LAST: &str = "when: [{run: {workflow: first}}]\nsteps: [{id: last, call: http.get, with: {url: http://crm.test/last}}, {stop: event.body.output}]\n";
+const LAST: &str =
+    "when: [{run: {workflow: first}}]\nsteps: [{id: last, call: http.get, with: {url: http://crm.test/last}}, {stop: event.body.output}]\n";
 
 fn four() -> Project {
     project(&[("first", FIRST), ("second", SECOND), ("child", CHILD), ("last", LAST)])

@@ -9,7 +9,9 @@ use crate::support::{Recorder, TestApp};
 const WORK: &str = "when: [manual]\nsteps:\n  - if: event.body.fail == true\n    then: [{id: oops, fail: no good}]\n  - {wait: {event: never, for: 1h, else: [{stop: '1'}]}, if: event.body.wait == true}\n  - stop: '#{n: 1}'\n";
 
 fn after(outcome: &str) -> String {
-    format!("when: [{{run: {{workflow: work{outcome}}}}}]\nsteps: [{{stop: '#{{source: event.source, type: event.type, body: event.body}}'}}]\n")
+    format!(
+        "when: [{{run: {{workflow: work{outcome}}}}}]\nsteps: [{{stop: '#{{source: event.source, type: event.type, body: event.body}}'}}]\n"
+    )
 }
 
 #[tokio::test]

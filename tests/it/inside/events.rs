@@ -43,7 +43,8 @@ async fn an_event_starts_those_that_listen_to_its_type() {
     assert!(runs.iter().all(|run| run.id == emitter || run.event == event), "one event for all");
     let shown = app.get(&format!("/events/{event}")).await.body;
     assert_eq!((&shown["source"], &shown["type"]), (&json!("workflow"), &json!("order.paid")));
-    let why = |name: &str| shown["matches"].as_array().unwrap().iter().find(|found| found["workflow"] == name).unwrap()["not_matched"].clone();
+    let why =
+        |name: &str| shown["matches"].as_array().unwrap().iter().find(|found| found["workflow"] == name).unwrap()["not_matched"].clone();
     assert_eq!((why("small"), why("never")), (json!("the trigger's `if` is false"), json!("`if` is false")));
     let steps = app.get(&format!("/runs/{emitter}")).await.body["steps"].clone();
     assert_eq!(steps[0]["output"], json!({"id": event, "type": "order.paid"}), "an `emit` has the event's name");

@@ -256,7 +256,8 @@ async fn an_if_that_cannot_be_evaluated_fails_the_wait() {
 #[tokio::test]
 async fn what_comes_from_outside_is_not_heard() {
     let hook = "when: [{webhook: {path: paid, verify: none}}]\nsteps: []\n";
-    let project = project(&[("hook", hook), ("waiter", "when: [manual]\nsteps: [{wait: {event: webhook, for: 1h, else: [{stop: '1'}]}}]\n")]);
+    let project =
+        project(&[("hook", hook), ("waiter", "when: [manual]\nsteps: [{wait: {event: webhook, for: 1h, else: [{stop: '1'}]}}]\n")]);
     let app = TestApp::start(&project, Recorder::fine()).await;
     let run = app.begin("waiter", json!({})).await;
     app.stands(run, Status::Waiting).await;
