@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::file::{BODIES, Expect, ExpectedEvent, ExpectedStatus};
 use super::trace::{Ended, Trace};
-use crate::domain::{Map, Value};
 use crate::domain::journal::Outcome;
 use crate::domain::response::Response;
 use crate::domain::workflow::Workflow;
+use crate::domain::{Map, Value};
 
 /// One place where a run was not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
