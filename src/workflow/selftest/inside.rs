@@ -122,9 +122,11 @@ impl<'d> Hand<'d> {
     }
 }
 
-/// Whether an event that has come counts for a wait: the same in name, not before its time, not behind one taken.
+/// Whether an event that has come counts for a wait: the same in name, neither too early nor too late, and behind the one taken.
 fn is_for(posted: &Posted, awaiting: &Awaiting, taken: u64) -> bool {
-    posted.topic == awaiting.topic && awaiting.since <= posted.event.head.received && taken < posted.seq
+    let received = posted.event.head.received;
+    let in_time = awaiting.since <= received && awaiting.until.is_none_or(|until| received < until);
+    posted.topic == awaiting.topic && in_time && taken < posted.seq
 }
 
 fn failed(todo: &Todo<'_>, error: Failure) -> Fact {
