@@ -171,7 +171,7 @@ impl<'d> Hand<'d> {
         match fact {
             Fact::ApprovalAsked { to, message, .. } => {
                 stage.act(workflow, Deed::Ask { step, to: to.clone(), message: message.clone() });
-                // The fact is the next one.
+                // The question is the fact that is recorded next.
                 let topic = approval_topic(self.run.id, self.run.len);
                 stage.ask(topic, todo.step, &todo.address, to)?;
             }
@@ -284,5 +284,5 @@ impl<'d> Hand<'d> {
 }
 
 pub(super) fn shell<'d>(stage: &Stage<'d, '_, '_>) -> Shell<'d> {
-    Shell { secrets: stage.secrets, link: &|run, question| format!("https://hence.test/approve/{run}/{question}") }
+    Shell { secrets: stage.secrets, link: &|run, step| format!("https://hence.test/approve/{run}/{step}") }
 }
