@@ -118,11 +118,12 @@ fn is_call(todo: &Todo<'_>) -> bool {
 /// When that comes what a step listens to.
 fn comes(todo: &Todo<'_>, run: &Run) -> Timestamp {
     let Task::Listen(awaiting) = &todo.task else { unreachable!("{todo:?}") };
-    match &todo.step.kind {
-        StepKind::Wait(_) => event_time(event_for(awaiting, run)),
-        StepKind::Approve(_) => awaiting.since.after(seconds(chance(todo, run, 5) % 60)),
-        _ => awaiting.since.after(seconds(chance(todo, run, 5) % 20)),
+    if matches!(todo.step.kind, StepKind::Wait(_)) {
+        return event_time(event_for(awaiting, run));
     }
+    // A person takes longer than another run, and at times too long.
+    let most = if matches!(todo.step.kind, StepKind::Approve(_)) { 60 } else { 20 };
+    awaiting.since.after(seconds(chance(todo, run, 5) % most))
 }
 
 /// The nth event of the topic `t`, from 1.
@@ -164,11 +165,15 @@ fn fact(todo: &Todo<'_>, run: &Run, now: Timestamp) -> Fact {
             let due = todo.step.retry.as_ref().unwrap().due_after(error, id(), &step, *attempt, now);
             Fact::StepRetried { step, attempt: *attempt, error: error.clone(), due }
         }
-        Task::Listen(awaiting) => match &todo.step.kind {
-            StepKind::Approve(_) if chance(6).is_multiple_of(3) => failed(step, FailureKind::Denied),
-            StepKind::Run(_) if chance(6).is_multiple_of(3) => failed(step, FailureKind::ChildFailed),
-            _ => Fact::EventTaken { step, event: event(), seq: event_for(awaiting, run), output: Arc::new(json!(chance(0))) },
-        },
+        Task::Listen(_) if matches!(todo.step.kind, StepKind::Approve(_)) && chance(6).is_multiple_of(3) => {
+            failed(step, FailureKind::Denied)
+        }
+        Task::Listen(_) if matches!(todo.step.kind, StepKind::Run(_)) && chance(6).is_multiple_of(3) => {
+            failed(step, FailureKind::ChildFailed)
+        }
+        Task::Listen(awaiting) => {
+            Fact::EventTaken { step, event: event(), seq: event_for(awaiting, run), output: Arc::new(json!(chance(0))) }
+        }
         Task::Evaluate => {
             let decided = matches!(run.steps.get(&step), Some(Stamped { state: StepState::Took(_) | StepState::Retrying { .. }, .. }));
             if todo.step.condition.is_some() && !decided && chance(7).is_multiple_of(2) {

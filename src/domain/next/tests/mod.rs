@@ -38,9 +38,9 @@ impl Plot {
 
 /// The steps that were evaluated, with the position of the fact.
 fn evaluated<'e>(entries: &'e [Entry], wanted: impl Fn(&str) -> bool + 'e) -> impl Iterator<Item = (usize, &'e Address)> {
-    entries.iter().enumerate().filter_map(move |(position, entry)| match &entry.fact {
-        Fact::StepEvaluated { step, .. } if wanted(step.as_str()) => Some((position, step)),
-        _ => None,
+    entries.iter().enumerate().filter_map(move |(position, entry)| {
+        let Fact::StepEvaluated { step, .. } = &entry.fact else { return None };
+        wanted(step.as_str()).then_some((position, step))
     })
 }
 
@@ -183,12 +183,10 @@ proptest! {
     fn an_event_is_taken_once(plot in plot()) {
         let (_, entries) = plot.whole();
         let mut seen = BTreeSet::new();
-        let topics: BTreeSet<&Address> = entries.iter().filter_map(|entry| match &entry.fact {
-            Fact::EventAwaited { step, .. } => Some(step),
-            _ => None,
-        }).collect();
+        let awaited = |entry: &Entry| matches!(entry.fact, Fact::EventAwaited { .. });
+        let waits: BTreeSet<&Address> = entries.iter().filter(|entry| awaited(entry)).filter_map(|entry| entry.fact.step()).collect();
         for entry in &entries {
-            if let Fact::EventTaken { step, seq, .. } = &entry.fact && topics.contains(step) {
+            if let Fact::EventTaken { step, seq, .. } = &entry.fact && waits.contains(step) {
                 prop_assert!(seen.insert(*seq), "event {} was taken twice", seq);
             }
         }
@@ -208,10 +206,11 @@ fn the_plots_leave_nothing_out() {
         seen.extend(words);
         seen.insert(Status::from(outcome(&entries)).as_str().to_owned());
         for entry in &entries {
-            match &entry.fact {
-                Fact::StepFailed { error, .. } => drop(seen.insert(format!("{:?}", error.kind))),
-                Fact::StepEvaluated { step, .. } if step.as_str().ends_with("]/0/undo/0") => drop(seen.insert("undo in a loop".to_owned())),
-                _ => {}
+            if let Fact::StepFailed { error, .. } = &entry.fact {
+                seen.insert(format!("{:?}", error.kind));
+            }
+            if entry.fact.step().is_some_and(|step| step.as_str().ends_with("]/0/undo/0")) {
+                seen.insert("undo in a loop".to_owned());
             }
         }
         let calls = entries.iter().filter(|entry| matches!(entry.fact, Fact::CallSucceeded { undo: true, .. })).count();
