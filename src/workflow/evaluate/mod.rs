@@ -261,7 +261,8 @@ fn set_loops(loops: &[Iteration<'_>], scope: &mut Scope, run: &Run) {
 fn set_error(todo: &Todo<'_>, scope: &mut Scope) {
     let error = todo.error.as_deref().map(|SeenError { step, failure }| {
         serde_json::json!({
-            "step": step,
+            // Text also when it was no step, as after the workflow's timeout: a handler that tells of the failure does not fail itself.
+            "step": step.as_ref().map_or("", |step| step.as_str()),
             "message": failure.message,
             "kind": failure.kind,
             "status": failure.status,

@@ -225,9 +225,12 @@ impl<'f, 'r> Walk<'f, 'r> {
                 self.show(hidden, any.then_some(Why::Race))
             }
             KindFile::Call(call) => {
-                // Done only if the run fails later: what comes after cannot rely on it.
+                // Done only if the run fails later, when the call itself was done: what comes after cannot rely on it.
+                let own: Vec<&str> = step.id.iter().map(|id| &*id.value).collect();
+                self.set(&own, State::Sure);
                 let inner = self.block(&call.undo);
                 drop(self.hide(inner));
+                drop(self.hide(own));
                 Vec::new()
             }
             KindFile::Wait(WaitFile::Event { otherwise, .. }) => self.branches(&[(otherwise, Why::Branch), (&[], Why::Branch)]),
