@@ -49,9 +49,10 @@ when: [{manual: }]
 steps:
   - id: both
     parallel:
-      a: [{id: first, call: http.post, with: {url: 'http://crm.test/first'}}, {id: again, if: 'steps.first == ()', script: '1'}]
+      a: [{set: {seen: '(vars.seen ?? []) + [steps.first == ()]'}}, {id: first, call: http.post, with: {url: 'http://crm.test/first'}}]
       b: [{id: second, call: http.post, with: {url: 'http://crm.test/second'}}]
     retry: {attempts: 3, first: 10m, factor: 1}
+  - stop: vars.seen
 ";
     let recorder = Recorder::answering(|request, nth| {
         let is_bad = request.with["url"] == "http://crm.test/second" && nth < 3;
@@ -59,6 +60,8 @@ steps:
     });
     let (app, run, _project) = run(workflow, json!({}), recorder).await;
     assert_eq!(app.store.run(run).await.unwrap().unwrap().status, Status::Succeeded);
+    let shown = app.get(&format!("/runs/{run}")).await.body;
+    assert_eq!(shown["output"], json!([true, true, true]), "each try begins with nothing inside it");
     let mut keys: Vec<_> = app.recorder.calls().iter().map(|call| call.idempotency_key.clone()).collect();
     keys.sort();
     let key = |step: &str| format!("{run}/{step}");
