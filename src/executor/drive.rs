@@ -159,6 +159,9 @@ impl Driver<'_> {
                 }
                 Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
             };
+            if self.listen_before_expiry(&todos, stop).await? {
+                continue;
+            }
             if self.evaluate(&todos, &calling, now)? {
                 if self.buffer.len() < FACTS_AT_ONCE {
                     continue;

@@ -100,10 +100,10 @@ impl Run {
     }
 }
 
-/// What the answer to an `approve` is called by.
+/// What the answer to an `approve` is called by. `question` is the place of its question among the facts of the run.
 #[must_use]
-pub fn approval_topic(run: RunId, step: &Address) -> Arc<str> {
-    format!("approval:{run}:{step}").into()
+pub fn approval_topic(run: RunId, question: u32) -> Arc<str> {
+    format!("approval:{run}:{question}").into()
 }
 
 /// What the end of a run is called by that is a part of another one.

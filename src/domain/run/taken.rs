@@ -51,13 +51,17 @@ impl Run {
                 self.response = Some(response);
                 (step, StepState::Done { output: Arc::default() })
             }
-            Fact::EventAwaited { step, topic, since, until } => (step, awaiting(topic, since, until)),
+            Fact::EventAwaited { step, topic, since, until } => {
+                (step, StepState::Awaiting(Awaiting { topic, since, until, child: None, question: None }))
+            }
             Fact::ApprovalAsked { step, until, .. } => {
-                let topic = approval_topic(self.id, &step);
-                (step, awaiting(topic, at, Some(until)))
+                // No other event has this topic, so none is too old: the clock may have stepped back meanwhile.
+                let (topic, since) = (approval_topic(self.id, self.len), Timestamp::default());
+                (step, StepState::Awaiting(Awaiting { topic, since, until: Some(until), child: None, question: Some(self.len) }))
             }
             Fact::ChildStarted { step, run, .. } => {
-                (step, StepState::Awaiting(Awaiting { topic: child_topic(run), since: at, until: None, child: Some(run) }))
+                let (topic, since) = (child_topic(run), Timestamp::default());
+                (step, StepState::Awaiting(Awaiting { topic, since, until: None, child: Some(run), question: None }))
             }
             Fact::StepSkipped { step } => (step, StepState::Skipped),
             Fact::BranchTaken { step, branch } => (step, StepState::Took(branch)),
@@ -126,8 +130,4 @@ impl Run {
             self.steps.remove(&address);
         }
     }
-}
-
-fn awaiting(topic: Arc<str>, since: Timestamp, until: Option<Timestamp>) -> StepState {
-    StepState::Awaiting(Awaiting { topic, since, until, child: None })
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::Value;
 use crate::domain::event::{Event, EventHead, MatchResult};
-use crate::domain::journal::{Entry, Fact, Outcome};
+use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Trigger, Verify};
 use crate::store::RunHead;
@@ -105,6 +105,16 @@ pub(super) fn run(head: &RunHead) -> Value {
         }
     }
     shown
+}
+
+/// Adds to steps that wait for a person where that person answers.
+pub(super) fn add_links(run: &mut Value, questions: &[(Address, String)]) {
+    for step in run.get_mut("steps").and_then(Value::as_array_mut).into_iter().flatten() {
+        let link = questions.iter().find(|(address, _)| step.get("step").and_then(Value::as_str) == Some(address.as_str()));
+        if let (Some((_, link)), Value::Object(step)) = (link, step) {
+            step.insert("link".to_owned(), json!(link));
+        }
+    }
 }
 
 pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry]) -> Value {

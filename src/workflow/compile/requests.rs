@@ -63,8 +63,14 @@ impl Compiler<'_, '_> {
                 self.report.error(codes::MISPLACED_STEP, step.span, message, "take it away; a step's own `if` can leave the rest out");
             }
             KindFile::Call(call) if !call.undo.is_empty() => {
-                let message = format!("a call in `{}` cannot have `undo`: the run is ending, nothing after it can fail the run", apart.word());
-                self.report.error(codes::MISPLACED_STEP, step.span, message, "take `undo` away; `on_error` of the step says what to do if it fails");
+                let message =
+                    format!("a call in `{}` cannot have `undo`: the run is ending, nothing after it can fail the run", apart.word());
+                self.report.error(
+                    codes::MISPLACED_STEP,
+                    step.span,
+                    message,
+                    "take `undo` away; `on_error` of the step says what to do if it fails",
+                );
             }
             _ => {}
         }

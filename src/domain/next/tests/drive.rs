@@ -123,7 +123,7 @@ fn comes(todo: &Todo<'_>, run: &Run) -> Timestamp {
     }
     // A person takes longer than another run, and at times too long.
     let most = if matches!(todo.step.kind, StepKind::Approve(_)) { 60 } else { 20 };
-    awaiting.since.after(seconds(chance(todo, run, 5) % most))
+    run.steps[&todo.address].at.after(seconds(chance(todo, run, 5) % most))
 }
 
 /// The nth event of the topic `t`, from 1.
