@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +11,6 @@ use super::emit::Origin;
 use super::flush::Resting;
 use super::listen::Listened;
 use super::open::{Closed, Opened, open};
-use super::perform::{self, CallEnd};
 use super::{Executor, Stop};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
@@ -20,7 +18,6 @@ use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::next::{Next, Task, Todo, deadline, next};
 use crate::domain::run::{Impossible, Phase, Run, Stamped, Status, StepState};
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::StepKind;
 use crate::script::Scope;
 use crate::store::{Accept, CommitError, FreshRun};
 use crate::workflow::catalog::Loaded;
@@ -141,6 +138,17 @@ impl Driver<'_> {
         loop {
             let now = self.executor.clock.now();
             self.interrupt(cancel.is_cancelled(), now)?;
+            if self.waits_to_undo(&calling) {
+                self.flush(Resting::running(), stop).await?;
+                let ended = tokio::select! {
+                    biased;
+                    () = stop.hard.cancelled() => return Ok(End::Released),
+                    () = cancel.cancelled() => None,
+                    ended = calls.next() => ended,
+                };
+                self.put_in(ended, &mut calling, &[])?;
+                continue;
+            }
             let (todos, waits) = match next(workflow, &self.run, now) {
                 Next::Perform { todos, waits } => (todos, waits),
                 Next::Wait(waits) => {
@@ -188,48 +196,8 @@ impl Driver<'_> {
                 () = knock.notified() => None,
                 () = self.wake(waits.wake) => None,
             };
-            if let Some(ended) = ended {
-                calling.retain(|address| *address != ended.address);
-                let is_awaited = todos.iter().any(|todo| todo.address == ended.address);
-                self.take(ended, is_awaited)?;
-            }
+            self.put_in(ended, &mut calling, &todos)?;
         }
-    }
-
-    /// Makes the calls that are due and not in hand. Whether the input of one could not be had.
-    async fn begin_calls<'w>(
-        &mut self,
-        todos: &[Todo<'w>],
-        calling: &mut Vec<Address>,
-        calls: &mut FuturesUnordered<BoxFuture<'w, CallEnd<'w>>>,
-        stop: &Stop,
-    ) -> Result<bool, Stuck> {
-        let loaded = Arc::clone(&self.loaded);
-        let now = self.executor.clock.now();
-        let mut failed = false;
-        for todo in todos {
-            // Nothing begins while the server stops.
-            if calling.contains(&todo.address) || stop.soft.is_cancelled() {
-                continue;
-            }
-            let Some(call) = perform::prepare(self.executor, &loaded, todo, &mut self.scope, &self.run) else { continue };
-            match call {
-                Ok(call) => {
-                    if call.once {
-                        self.record(now, Fact::CallStarted { step: todo.address.clone(), attempt: call.attempt })?;
-                    }
-                    // What led here is durable before the world is touched.
-                    self.flush(Resting::running(), stop).await?;
-                    calling.push(todo.address.clone());
-                    calls.push(call.make());
-                }
-                Err((attempts, error)) => {
-                    failed = true;
-                    self.record(todo.moment, Fact::StepFailed { step: todo.address.clone(), attempts, error })?;
-                }
-            }
-        }
-        Ok(failed)
     }
 
     /// Lets what came from outside the steps in: a cancel, or the end of the workflow's time.
@@ -284,47 +252,6 @@ impl Driver<'_> {
         if let Some(Stamped { state: StepState::Done { output }, .. }) = self.run.steps.get(&todo.address) {
             self.scope.set_step(id, output);
         }
-    }
-
-    /// Takes the answer of a call in. The run may have gone past the step meanwhile: another branch
-    /// decided. The answer is then kept where it still belongs, and is not needed where it does not.
-    fn take(&mut self, ended: CallEnd<'_>, is_awaited: bool) -> Result<(), Stuck> {
-        let now = self.executor.clock.now();
-        let CallEnd { step, address, retry, attempt, result, mask } = ended;
-        let masks = [Some(&*self.executor.secrets), mask.as_ref()];
-        let fact = match result {
-            Ok(mut output) => {
-                masks.into_iter().flatten().for_each(|mask| mask.mask_value(&mut output));
-                let undo = matches!(&step.kind, StepKind::Call(call) if !call.undo.is_empty());
-                Fact::CallSucceeded { step: address.clone(), attempt, output: Arc::new(output), undo }
-            }
-            Err(mut error) => {
-                for mask in masks.into_iter().flatten() {
-                    mask.mask_text(&mut error.message);
-                    error.detail.iter_mut().for_each(|detail| mask.mask_value(detail));
-                }
-                match retry.due(&error, self.run.id, &address, attempt, now) {
-                    Some(due) => Fact::CallRetried { step: address.clone(), attempt, error, due },
-                    None => Fact::StepFailed { step: address.clone(), attempts: attempt, error },
-                }
-            }
-        };
-        let seen = match (&step.id, &fact) {
-            // An iteration that is over is not seen from outside, as it is not after a restart.
-            (Some(id), Fact::CallSucceeded { output, .. }) if is_awaited || address == step.address => Some((id, Arc::clone(output))),
-            _ => None,
-        };
-        match self.record(now, fact) {
-            Err(Stuck::Impossible(_)) if !is_awaited => {
-                tracing::debug!(run.id = %self.run.id, step.id = %address, "the answer of a call that no step waits for any more");
-                return Ok(());
-            }
-            result => result?,
-        }
-        if let Some((id, output)) = seen {
-            self.scope.set_step(id, &output);
-        }
-        Ok(())
     }
 
     async fn finish(&mut self, outcome: Outcome, now: Timestamp, stop: &Stop) -> Result<End, Stuck> {
