@@ -8,11 +8,12 @@ use crate::domain::{Map, Value};
 use crate::workflow::file::limits::{BRANCHES_LIMIT, PARALLEL_LIMIT, ROUNDS_LIMIT};
 
 /// A step and its parts.
-pub(super) fn definitions() -> [(&'static str, Value); 5] {
+pub(super) fn definitions() -> [(&'static str, Value); 6] {
     [
         ("steps", json!({"type": "array", "items": refer("step")})),
         ("step", step()),
         ("repeat", repeat()),
+        ("approve", approve()),
         ("branches", branches(&json!({"propertyNames": {"allOf": [refer("identifier"), {"not": {"const": "on_error"}}]}}))),
         ("cases", branches(&json!({}))),
     ]
@@ -36,8 +37,10 @@ fn step() -> Value {
         }
     }
     let kind = |keys: &[&str]| json!({"required": keys});
-    let kinds: Vec<Value> =
-        ["call", "script", "set", "then", "switch", "foreach", "repeat", "wait", "fail", "stop"].iter().map(|key| kind(&[key])).collect();
+    let kinds: Vec<Value> = ["call", "script", "set", "then", "switch", "foreach", "repeat", "wait", "approve", "fail", "stop"]
+        .iter()
+        .map(|key| kind(&[key]))
+        .collect();
     let parallel = json!({"required": ["parallel"], "not": {"required": ["foreach"]}});
     json!({
         "type": "object",
@@ -79,6 +82,7 @@ fn common() -> Value {
                 {"type": "object", "additionalProperties": false, "required": ["until"], "properties": {"until": refer("expression")}},
             ],
         },
+        "approve": said(refer("approve"), "Asks a person, and waits for the answer."),
         "fail": said(refer("template"), "Ends the run as failed, with this text."),
         "stop": {"description": "Ends the run as succeeded, with this output.", "anyOf": [{"type": "null"}, refer("expression")]},
     })
@@ -129,6 +133,21 @@ fn repeat() -> Value {
             "until": said(refer("condition"), "Looked at after each round."),
             "every": said(refer("some_duration"), "The time between rounds."),
             "at_most": {"type": "integer", "minimum": 1, "maximum": ROUNDS_LIMIT, "description": "After as many rounds the step fails."},
+        },
+    })
+}
+
+fn approve() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["to", "message"],
+        "properties": {
+            "to": said(refer("template"), "Who is asked."),
+            "message": said(refer("template"), "What they are asked."),
+            "within": said(refer("some_duration"), "How long they have; 7d when absent."),
+            "notify": said(refer("steps"), "How the link gets to them: steps that see it as `approval.link`."),
+            "else": said(refer("steps"), "Done when they say no, or nothing in time."),
         },
     })
 }
