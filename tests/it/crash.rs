@@ -51,7 +51,6 @@ fn events() -> BTreeMap<&'static str, Case> {
     BTreeMap::from([
         ("order-saga", Case::new(post("order-saga", saga))),
         ("drip-campaign", Case::new(post("campaign", person()))),
-        ("digest", Case::new(post("signups", person()))),
         ("search", Case { deduplicates: false, ..Case::new(post("search", json!({"q": "ada"}))) }),
         ("unsubscribe", Case { deduplicates: false, ..Case::new(post("unsubscribe?email=ada@example.com", json!({}))) }),
         ("capture-lead", Case::new(Send::Post { path: "leads", github: false, body: lead })),
