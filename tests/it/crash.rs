@@ -70,12 +70,20 @@ enum Send {
 impl Send {
     /// Whether it was acknowledged. A caller that waits for the run's answer waits while time goes on.
     async fn while_time_goes_on(&self, app: &TestApp, workflow: &str, is_dead: impl Fn() -> bool) -> bool {
-        let send = self.to(app, workflow);
-        tokio::pin!(send);
+        let time_goes_on = app.until(async |app| {
+            if is_dead() {
+                return Some(());
+            }
+            let runs = app.store.runs(RunFilter::default(), 100).await.map_or_else(|_| Vec::new(), |page| page.items);
+            if let Some(wake) = runs.iter().filter(|run| !run.status.is_final()).filter_map(|run| run.wake).min() {
+                app.clock.advance_to(wake);
+            }
+            None
+        });
         tokio::select! {
             biased;
-            acknowledged = &mut send => acknowledged,
-            () = all_ended(app, &is_dead) => !is_dead() && send.await,
+            acknowledged = self.to(app, workflow) => acknowledged,
+            () = time_goes_on => false,
         }
     }
 
