@@ -14,6 +14,7 @@ use super::listen::Listened;
 use super::open::{Closed, Opened, open};
 use super::perform::{self, CallEnd};
 use super::{Executor, Stop};
+use crate::domain::admission::Lane;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
@@ -47,6 +48,8 @@ pub(super) enum End {
     Finished,
     /// Nothing to do until then, or until something comes that it listens to.
     Parked(Option<Timestamp>),
+    /// It has not begun, and begins then, in this lane.
+    NotYet(Timestamp, Option<Lane>),
     /// It goes on at the next start, or where its new owner is.
     Released,
     /// The driver itself failed.
@@ -67,6 +70,9 @@ pub(super) enum Stuck {
 /// How long to wait before the store is tried again when it cannot read or write.
 pub(super) const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// So long may the calls of a run go on after it was canceled.
+const CANCEL_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// So many facts of steps without calls are made durable at a time.
 const FACTS_AT_ONCE: usize = 256;
 
@@ -84,6 +90,8 @@ pub(super) struct Driver<'e> {
     pub(super) origin: Origin,
     /// How far each topic has been looked through.
     pub(super) seen: HashMap<TopicKey, u64>,
+    /// The store knows that it has begun, or that does not matter.
+    pub(super) place_is_kept: bool,
 }
 
 /// Takes a run as far as it goes.
@@ -92,7 +100,7 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
     let mut driver = match open(executor, run, fresh, cancel.is_cancelled()).await {
         Ok(Opened::Run(driver)) => driver,
         Ok(Opened::Finished) => return End::Finished,
-        Ok(Opened::NotYet(due)) => return End::Parked(Some(due)),
+        Ok(Opened::NotYet(due, lane)) => return End::NotYet(due, lane),
         Err(Closed::Store(error)) => {
             tracing::error!(run.id = %run, error = %error, "the run cannot be read now; it is tried again in a moment");
             return End::Parked(Some(executor.clock.now().after(AGAIN)));
@@ -138,7 +146,11 @@ impl Driver<'_> {
         let mut calling: Vec<Address> = Vec::new();
         loop {
             let now = self.executor.clock.now();
-            self.interrupt(cancel.is_cancelled(), now)?;
+            if self.interrupt(cancel.is_cancelled(), now)? && !calls.is_empty() {
+                self.let_end(&mut calls, stop).await?;
+                calling.clear();
+                continue;
+            }
             let (todos, waits) = match next(workflow, &self.run, now) {
                 Next::Perform { todos, waits } => (todos, waits),
                 Next::Wait(waits) => {
@@ -227,9 +239,28 @@ impl Driver<'_> {
         Ok(failed)
     }
 
-    /// Lets what came from outside the steps in: a cancel, or the end of the workflow's time.
-    fn interrupt(&mut self, cancel: bool, now: Timestamp) -> Result<(), Stuck> {
-        if cancel && !matches!(self.run.phase, Phase::Canceling { .. } | Phase::Skipped | Phase::Finished(_)) {
+    /// Calls in hand when the run is canceled may end: its history has their answers then, and its `on_cancel` sees them.
+    async fn let_end<'w>(&mut self, calls: &mut FuturesUnordered<BoxFuture<'w, CallEnd<'w>>>, stop: &Stop) -> Result<(), Stuck> {
+        let mut over = self.executor.clock.sleep_until(self.executor.clock.now().after(CANCEL_GRACE));
+        self.flush(Resting::running(), stop).await?;
+        loop {
+            let ended = tokio::select! {
+                biased;
+                () = stop.hard.cancelled() => None,
+                ended = calls.next() => ended,
+                () = &mut over => None,
+            };
+            let Some(ended) = ended else { break };
+            self.take(ended, false)?;
+        }
+        calls.clear();
+        Ok(())
+    }
+
+    /// Lets what came from outside the steps in: a cancel, or the end of the workflow's time. Says whether it was canceled just now.
+    fn interrupt(&mut self, cancel: bool, now: Timestamp) -> Result<bool, Stuck> {
+        let canceled = cancel && !matches!(self.run.phase, Phase::Canceling { .. } | Phase::Skipped | Phase::Finished(_));
+        if canceled {
             self.record(now, Fact::CancelRequested)?;
         }
         if let Some(timeout) = self.loaded.workflow.timeout
@@ -238,7 +269,7 @@ impl Driver<'_> {
             let message = format!("the run took longer than the workflow's timeout of {timeout:?}");
             self.record(now, Fact::RunTimedOut { error: Failure::new(FailureKind::RunTimeout, message) })?;
         }
-        Ok(())
+        Ok(canceled)
     }
 
     /// Does everything that touches nothing outside. Says whether there was any.

@@ -19,6 +19,7 @@ mod hooks;
 mod inventory;
 mod journals;
 mod kill;
+mod lanes;
 mod licences;
 mod load;
 mod odd;
