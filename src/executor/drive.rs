@@ -90,8 +90,8 @@ pub(super) struct Driver<'e> {
     pub(super) origin: Origin,
     /// How far each topic has been looked through.
     pub(super) seen: HashMap<TopicKey, u64>,
-    /// The store knows that it has begun, or that does not matter.
-    pub(super) place_is_kept: bool,
+    /// It has had to wait before it begins now.
+    pub(super) is_late: bool,
 }
 
 /// Takes a run as far as it goes.
@@ -110,7 +110,8 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
             return End::Released;
         }
     };
-    if skip && let Err(error) = driver.skip() {
+    let begun = if skip { driver.skip() } else { driver.begin(cancel.is_cancelled()) };
+    if let Err(error) = begun {
         return give_up(run, &error);
     }
     match Box::pin(driver.go(&cancel, &knock, stop)).await {
@@ -132,6 +133,12 @@ fn give_up(run: RunId, error: &impl std::fmt::Display) -> End {
 }
 
 impl Driver<'_> {
+    /// A run that had to wait counts its time from now on. And with this fact it is known to hold its place in its lane
+    /// before it touches the world: after a crash no other one has that place.
+    fn begin(&mut self, cancel: bool) -> Result<(), Stuck> {
+        if self.is_late && !cancel { self.record(self.executor.clock.now(), Fact::RunBegan) } else { Ok(()) }
+    }
+
     /// There was no room for it in its lane.
     fn skip(&mut self) -> Result<(), Stuck> {
         let now = self.executor.clock.now();

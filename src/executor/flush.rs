@@ -27,11 +27,9 @@ impl Resting {
 impl Driver<'_> {
     /// Makes the facts so far durable. While the disk is full or failing it tries again, until told to stop.
     pub(super) async fn flush(&mut self, resting: Resting, stop: &Stop) -> Result<(), CommitError> {
-        if self.buffer.is_empty() && self.place_is_kept {
+        if self.buffer.is_empty() {
             return Ok(());
         }
-        // A run with a place in a lane is known to have begun before it touches the world, or another one had its place after a crash.
-        self.place_is_kept = true;
         let Resting { status, wake, listens } = resting;
         let entries = std::mem::take(&mut self.buffer);
         let from = self.run.len.saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));

@@ -42,7 +42,7 @@ pub(super) enum Opened<'e> {
 /// Brings a run into memory: from the hand of intake, or from the store. One that is to end does not wait for its time.
 pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Box<FreshRun>>, cancel: bool) -> Result<Opened<'e>, Closed> {
     let store = executor.journal.store();
-    let (name, revision, events, accepted, facts, parent, lane, begun) = if let Some(fresh) = fresh {
+    let (name, revision, events, accepted, facts, parent, lane, is_late) = if let Some(fresh) = fresh {
         let FreshRun { run, event } = *fresh;
         let accepted = event.head.received;
         (run.workflow, run.revision, vec![event], accepted, run.facts, run.parent, run.lane, false)
@@ -62,7 +62,7 @@ pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Bo
         }
         let events = store.gathered(id).await?.into_iter().map(Arc::new).collect();
         let facts = store.facts(id).await?;
-        (head.workflow, head.revision, events, head.accepted, facts, head.parent, head.lane, head.status != Status::Queued)
+        (head.workflow, head.revision, events, head.accepted, facts, head.parent, head.lane, head.lane.is_some() || head.wake.is_some())
     };
     let loaded = executor.revisions.find(store, &name, revision).await.map_err(|error| match error {
         NoRevision::Store(error) => Closed::Store(error),
@@ -74,8 +74,8 @@ pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Bo
     let (depth, held) = first.map(|head| (head.depth, head.held.clone())).unwrap_or_default();
     let origin = Origin { depth, parent, lane, held };
     let (buffer, emits, seen) = (Vec::new(), Vec::new(), HashMap::new());
-    let place_is_kept = begun || origin.lane.is_none();
-    Ok(Opened::Run(Box::new(Driver { executor, loaded, run, scope, buffer, emits, origin, seen, place_is_kept })))
+    let is_late = is_late && run.len == 0;
+    Ok(Opened::Run(Box::new(Driver { executor, loaded, run, scope, buffer, emits, origin, seen, is_late })))
 }
 
 /// Ends the gathering of events.

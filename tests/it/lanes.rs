@@ -1,6 +1,6 @@
 //! `concurrency`: how many runs of one key go on at once, in which order, and what becomes of one too many.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::reload::changed;
 use crate::support::{Life, Project, Recorder, TestApp, ok};
 
 /// Calls that come back once they are told to.
-struct Gates(watch::Sender<BTreeMap<String, usize>>);
+struct Gates(watch::Sender<BTreeSet<String>>);
 
 impl Gates {
     fn recorder() -> (Arc<Self>, Arc<Recorder>) {
@@ -24,7 +24,7 @@ impl Gates {
         let recorder = Recorder::with(Box::new(move |request, _| {
             let (mut opened, answer, name) = (opened.clone(), ok(request), name(request));
             Box::pin(async move {
-                opened.wait_for(|opened| opened.contains_key(&name)).await.unwrap();
+                opened.wait_for(|opened| opened.contains(&name)).await.unwrap();
                 Ok(answer)
             })
         }));
@@ -32,7 +32,7 @@ impl Gates {
     }
 
     fn open(&self, name: &str) {
-        self.0.send_modify(|opened| drop(opened.insert(name.to_owned(), 1)));
+        self.0.send_modify(|opened| opened.extend([name.to_owned()]));
     }
 }
 
@@ -52,9 +52,9 @@ fn one_call(concurrency: &str) -> Project {
 when: [{{manual: }}]
 concurrency: {concurrency}
 steps:
-  - {{id: call, call: http.post, with: {{url: 'http://crm.test/${{event.body.n}}', json: {{}}}}}}
+  - {{id: work, call: http.post, with: {{url: 'http://crm.test/${{event.body.n}}', json: {{}}}}}}
 on_cancel:
-  - {{id: gone, call: http.post, with: {{url: 'http://crm.test/gone-${{event.body.n}}', json: {{call: '${{steps?.call?.status ?? 0}}'}}}}}}
+  - {{id: gone, call: http.post, with: {{url: 'http://crm.test/gone-${{event.body.n}}', json: {{answer: '${{steps?.work?.status ?? 0}}'}}}}}}
 "
     ))
 }
@@ -187,7 +187,7 @@ async fn a_new_run_cancels_the_one_that_calls_and_the_answer_is_kept() {
     gates.open("1");
     app.recorder.reached(2).await;
     assert_eq!(called(&app.recorder), ["1", "gone-1"], "the new one does not begin before the old one has ended");
-    assert_eq!(app.recorder.calls()[1].with["json"]["call"], json!(200), "the handler sees the answer");
+    assert_eq!(app.recorder.calls()[1].with["json"]["answer"], json!(200), "the handler sees the answer");
     gates.open("gone-1");
     assert_eq!(app.ended(old).await.status, Status::Canceled);
     assert_eq!(shown(&app, old).await["steps"][0]["status"], "done");
@@ -333,13 +333,18 @@ steps: [{wait: 90s}, {stop: event.body.n}]
     app.stands(a, Status::Waiting).await;
     app.clock.advance(Duration::from_secs(30));
     waiting(&app, 1).await;
+    app.clock.advance(Duration::from_secs(10));
+    let c = begin(&app, "c", "4").await;
+    app.clock.advance(Duration::from_secs(40));
     // It stands in line behind the first one when one more event comes.
     assert_eq!(begin(&app, "b", "3").await, b);
-    app.clock.advance(Duration::from_secs(55));
-    let c = begin(&app, "c", "4").await;
+    app.clock.advance(Duration::from_secs(10));
     app.stands(a, Status::Succeeded).await;
+    app.clock.advance(Duration::from_secs(10));
+    app.stands(c, Status::Waiting).await;
+    assert_eq!(shown(&app, b).await["waits"], json!({"for": "debounce", "until": "2026-03-01T09:03:20.000Z", "events": 2}));
+    assert_eq!(app.ended(c).await.status, Status::Succeeded);
     assert_eq!(app.ended(b).await.status, Status::Succeeded);
     assert_eq!((&shown(&app, b).await["output"], &shown(&app, b).await["events"]), (&json!("3"), &json!(2)));
-    assert_eq!(app.ended(c).await.status, Status::Succeeded);
     nobody_waits(&app).await;
 }

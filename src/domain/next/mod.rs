@@ -162,7 +162,9 @@ pub struct SeenError {
 /// What the run can do now.
 #[must_use]
 pub fn next<'w>(workflow: &'w Workflow, run: &Run, now: Timestamp) -> Next<'w> {
-    let mut walk = Walk::new(run, now, run.started);
+    let mut walk = Walk::new(run, now, run.began);
+    // An event that came while the run stood in line is not missed.
+    walk.before = run.started;
     let ending = match &run.phase {
         Phase::Finished(outcome) => return Next::Finish(outcome.clone()),
         Phase::Skipped => return Next::Finish(Outcome::Canceled),
@@ -173,7 +175,7 @@ pub fn next<'w>(workflow: &'w Workflow, run: &Run, now: Timestamp) -> Next<'w> {
             Flow::Through(output) => Ending::Succeeded { output, at: walk.moment },
             Flow::Blocked => return blocked(walk, deadline(workflow, run)),
             Flow::Failed(seen) => {
-                let at = seen.step.as_ref().and_then(|step| run.steps.get(step)).map_or(run.started, |stamped| stamped.at);
+                let at = seen.step.as_ref().and_then(|step| run.steps.get(step)).map_or(run.began, |stamped| stamped.at);
                 Ending::Failed { seen, at }
             }
         },
@@ -186,7 +188,7 @@ pub fn next<'w>(workflow: &'w Workflow, run: &Run, now: Timestamp) -> Next<'w> {
 #[must_use]
 pub fn deadline(workflow: &Workflow, run: &Run) -> Option<Timestamp> {
     match run.phase {
-        Phase::Steps => workflow.timeout.map(|timeout| run.started.after(timeout)),
+        Phase::Steps => workflow.timeout.map(|timeout| run.began.after(timeout)),
         Phase::Failing { .. } | Phase::Stopped { .. } | Phase::Canceling { .. } | Phase::Skipped | Phase::Finished(_) => None,
     }
 }

@@ -22,6 +22,8 @@ pub struct Run {
     pub id: RunId,
     /// When it was accepted.
     pub started: Timestamp,
+    /// When it began: then, or later if it had to wait for its turn or its time.
+    pub began: Timestamp,
     /// The time of the last fact.
     pub at: Timestamp,
     /// How many facts there are.
@@ -56,6 +58,7 @@ impl Run {
         Self {
             id,
             started: accepted,
+            began: accepted,
             at: accepted,
             len: 0,
             phase: Phase::Steps,
@@ -105,7 +108,10 @@ impl Run {
         }
         let (step, state) = match (fact, &self.phase) {
             (Fact::ConditionFailed { error }, Phase::Steps) if self.len == 0 => return self.turn(Phase::Failing { error, at }),
-            (Fact::GatheringEnded { .. }, Phase::Steps) if self.len == 0 => return Ok(()),
+            (Fact::GatheringEnded { .. } | Fact::RunBegan, Phase::Steps) if self.len == 0 => {
+                self.began = at;
+                return Ok(());
+            }
             (Fact::RunSkipped { .. }, Phase::Steps) if self.steps.is_empty() => return self.turn(Phase::Skipped),
             (Fact::RunTimedOut { error }, Phase::Steps) => return self.turn(Phase::Failing { error, at }),
             (Fact::CancelRequested, Phase::Steps | Phase::Failing { .. } | Phase::Stopped { .. }) => {
@@ -115,6 +121,7 @@ impl Run {
             (
                 fact @ (Fact::ConditionFailed { .. }
                 | Fact::GatheringEnded { .. }
+                | Fact::RunBegan
                 | Fact::RunSkipped { .. }
                 | Fact::RunTimedOut { .. }
                 | Fact::CancelRequested),
@@ -190,6 +197,7 @@ impl Run {
             | Fact::StepFailed { .. }
             | Fact::ConditionFailed { .. }
             | Fact::GatheringEnded { .. }
+            | Fact::RunBegan
             | Fact::RunSkipped { .. }
             | Fact::RunTimedOut { .. }
             | Fact::RunStopped { .. }
@@ -247,6 +255,7 @@ impl Run {
             | Fact::StepFailed { .. }
             | Fact::ConditionFailed { .. }
             | Fact::GatheringEnded { .. }
+            | Fact::RunBegan
             | Fact::RunSkipped { .. }
             | Fact::RunTimedOut { .. }
             | Fact::RunStopped { .. }
