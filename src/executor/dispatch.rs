@@ -75,12 +75,14 @@ impl Dispatcher {
             lanes: Lanes::default(),
             entering: HashMap::new(),
         };
-        let (begun, new): (Vec<_>, Vec<_>) = open.into_iter().partition(|run| run.begun);
+        let (begun, mut new): (Vec<_>, Vec<_>) = open.into_iter().partition(|run| run.begun);
         for run in &begun {
             if let Some(lane) = run.lane {
                 this.lanes.hold(run.id, lane);
             }
         }
+        // The others ask for their places in the order in which they were to begin.
+        new.sort_by_key(|run| (run.wake.unwrap_or_else(|| accepted(run.id)), run.id));
         // Those that hold places come first: one that restarts its lane cancels them, so they must be known by then.
         for run in begun.into_iter().chain(new) {
             this.take_up(run);
@@ -91,7 +93,8 @@ impl Dispatcher {
     /// A run that was open before this start.
     fn take_up(&mut self, open: OpenRun) {
         let OpenRun { id, wake, cancel, begun, lane, listens } = open;
-        if !cancel && (wake.is_some() || !listens.is_empty()) {
+        let is_due = !begun && wake.is_some_and(|wake| wake <= self.executor.clock.now());
+        if !cancel && !is_due && (wake.is_some() || !listens.is_empty()) {
             self.executor.listeners.arm(id, listens.iter().map(|listening| listening.topic).collect());
             self.parked.park(id, wake);
             self.entering.extend(lane.filter(|_| !begun).map(|lane| (id, lane)));
@@ -297,6 +300,11 @@ impl Drop for Report {
             tracing::debug!(run.id = %self.run, "the dispatcher has stopped");
         }
     }
+}
+
+/// When a run was accepted, or its id was made.
+fn accepted(run: RunId) -> Timestamp {
+    Timestamp(i64::try_from(run.time_ms()).unwrap_or(i64::MAX))
 }
 
 async fn ring(alarm: &mut Option<(Timestamp, Wait)>) {
