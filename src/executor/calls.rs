@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Stop;
 use super::drive::{Driver, Stuck};
@@ -12,6 +12,9 @@ use super::perform::{self, CallEnd};
 use crate::domain::journal::{Address, Fact};
 use crate::domain::next::{Task, Todo, has_failed};
 use crate::domain::workflow::{Step, StepKind};
+
+/// So long may the calls of a run go on after it was canceled.
+const CANCEL_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
 
 impl Driver<'_> {
     /// Makes the calls that are due and not in hand. Whether the input of one could not be had.
@@ -48,6 +51,24 @@ impl Driver<'_> {
             }
         }
         Ok(failed)
+    }
+
+    /// Calls in hand when the run is canceled may end: its history has their answers then, and its `on_cancel` sees them.
+    pub(super) async fn let_end<'w>(&mut self, calls: &mut FuturesUnordered<BoxFuture<'w, CallEnd<'w>>>, stop: &Stop) -> Result<(), Stuck> {
+        let mut over = self.executor.clock.sleep_until(self.executor.clock.now().after(CANCEL_GRACE));
+        self.flush(Resting::running(), stop).await?;
+        loop {
+            let ended = tokio::select! {
+                biased;
+                () = stop.hard.cancelled() => None,
+                ended = calls.next() => ended,
+                () = &mut over => None,
+            };
+            let Some(ended) = ended else { break };
+            self.take(ended, false)?;
+        }
+        calls.clear();
+        Ok(())
     }
 
     /// Whether a call is in hand that has to be taken back if it succeeds: the steps have failed beside it.

@@ -12,6 +12,7 @@ use super::flush::Resting;
 use super::listen::Listened;
 use super::open::{Closed, Opened, open};
 use super::{Executor, Stop};
+use crate::domain::admission::Lane;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
@@ -44,6 +45,8 @@ pub(super) enum End {
     Finished,
     /// Nothing to do until then, or until something comes that it listens to.
     Parked(Option<Timestamp>),
+    /// It has not begun, and begins then, in this lane.
+    NotYet(Timestamp, Option<Lane>),
     /// It goes on at the next start, or where its new owner is.
     Released,
     /// The driver itself failed.
@@ -83,6 +86,8 @@ pub(super) struct Driver<'e> {
     pub(super) seen: HashMap<Address, u64>,
     /// Runs that it waited for and does not any more: they end with the next facts.
     pub(super) cancels: Vec<RunId>,
+    /// It has had to wait before it begins now.
+    pub(super) is_late: bool,
 }
 
 /// Takes a run as far as it goes.
@@ -91,7 +96,7 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
     let mut driver = match open(executor, run, fresh, cancel.is_cancelled()).await {
         Ok(Opened::Run(driver)) => driver,
         Ok(Opened::Finished) => return End::Finished,
-        Ok(Opened::NotYet(due)) => return End::Parked(Some(due)),
+        Ok(Opened::NotYet(due, lane)) => return End::NotYet(due, lane),
         Err(Closed::Store(error)) => {
             tracing::error!(run.id = %run, error = %error, "the run cannot be read now; it is tried again in a moment");
             return End::Parked(Some(executor.clock.now().after(AGAIN)));
@@ -101,7 +106,8 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
             return End::Released;
         }
     };
-    if skip && let Err(error) = driver.skip() {
+    let begun = if skip { driver.skip() } else { driver.begin(cancel.is_cancelled()) };
+    if let Err(error) = begun {
         return give_up(run, &error);
     }
     match Box::pin(driver.go(&cancel, &knock, stop)).await {
@@ -123,6 +129,12 @@ fn give_up(run: RunId, error: &impl std::fmt::Display) -> End {
 }
 
 impl Driver<'_> {
+    /// A run that had to wait counts its time from now on. And with this fact it is known to hold its place in its lane
+    /// before it touches the world: after a crash no other one has that place.
+    fn begin(&mut self, cancel: bool) -> Result<(), Stuck> {
+        if self.is_late && !cancel { self.record(self.executor.clock.now(), Fact::RunBegan) } else { Ok(()) }
+    }
+
     /// There was no room for it in its lane.
     fn skip(&mut self) -> Result<(), Stuck> {
         let now = self.executor.clock.now();
@@ -137,7 +149,11 @@ impl Driver<'_> {
         let mut calling: Vec<Address> = Vec::new();
         loop {
             let now = self.executor.clock.now();
-            self.interrupt(cancel.is_cancelled(), now)?;
+            if self.interrupt(cancel.is_cancelled(), now)? && !calls.is_empty() {
+                self.let_end(&mut calls, stop).await?;
+                calling.clear();
+                continue;
+            }
             if self.waits_to_undo(&calling) {
                 self.flush(Resting::running(), stop).await?;
                 let ended = tokio::select! {
@@ -200,9 +216,10 @@ impl Driver<'_> {
         }
     }
 
-    /// Lets what came from outside the steps in: a cancel, or the end of the workflow's time.
-    fn interrupt(&mut self, cancel: bool, now: Timestamp) -> Result<(), Stuck> {
-        if cancel && !matches!(self.run.phase, Phase::Canceling { .. } | Phase::Skipped | Phase::Finished(_)) {
+    /// Lets what came from outside the steps in: a cancel, or the end of the workflow's time. Says whether it was canceled just now.
+    fn interrupt(&mut self, cancel: bool, now: Timestamp) -> Result<bool, Stuck> {
+        let canceled = cancel && !matches!(self.run.phase, Phase::Canceling { .. } | Phase::Skipped | Phase::Finished(_));
+        if canceled {
             self.record(now, Fact::CancelRequested)?;
         }
         if let Some(timeout) = self.loaded.workflow.timeout
@@ -211,7 +228,7 @@ impl Driver<'_> {
             let message = format!("the run took longer than the workflow's timeout of {timeout:?}");
             self.record(now, Fact::RunTimedOut { error: Failure::new(FailureKind::RunTimeout, message) })?;
         }
-        Ok(())
+        Ok(canceled)
     }
 
     /// Does everything that touches nothing outside. Says whether there was any.

@@ -20,8 +20,11 @@ pub struct RunHead {
     pub workflow: Arc<str>,
     /// The revision it keeps.
     pub revision: Revision,
-    /// The event that started it.
+    /// The event that started it; the last one of those that it gathered with `debounce`, the first one with `batch`.
     pub event: EventId,
+    /// How many events it has gathered; 1 if it gathers none.
+    #[serde(skip)]
+    pub events: u32,
     /// Where it stands.
     pub status: Status,
     /// The run that it is a part of.

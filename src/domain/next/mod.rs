@@ -165,6 +165,8 @@ pub struct SeenError {
 #[must_use]
 pub fn next<'w>(workflow: &'w Workflow, run: &Run, now: Timestamp) -> Next<'w> {
     let mut walk = Walk::new(run, now, run.begun);
+    // An event that came while the run stood in line is not missed.
+    walk.before = run.started;
     let ending = match &run.phase {
         Phase::Finished(outcome) => return Next::Finish(outcome.clone()),
         Phase::Skipped => return Next::Finish(Outcome::Canceled),

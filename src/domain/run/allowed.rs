@@ -11,7 +11,7 @@ impl Run {
             return false;
         }
         match fact {
-            Fact::ConditionFailed { .. } | Fact::GatheringEnded { .. } => matches!(phase, Phase::Steps) && self.len == 0,
+            Fact::ConditionFailed { .. } | Fact::GatheringEnded { .. } | Fact::RunBegan => matches!(phase, Phase::Steps) && self.len == 0,
             Fact::RunSkipped { .. } => matches!(phase, Phase::Steps) && self.steps.is_empty(),
             Fact::RunTimedOut { .. } => matches!(phase, Phase::Steps),
             Fact::CancelRequested => matches!(phase, Phase::Steps | Phase::Failing { .. } | Phase::Stopped { .. }),

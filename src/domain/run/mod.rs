@@ -23,7 +23,7 @@ pub struct Run {
     pub id: RunId,
     /// When it was accepted.
     pub started: Timestamp,
-    /// When its steps could begin: at once, or when the events it gathers were all there.
+    /// When its steps could begin: at once, or when it had its turn, its time, or all the events it gathers.
     pub begun: Timestamp,
     /// The time of the last fact.
     pub at: Timestamp,

@@ -12,7 +12,7 @@ impl Run {
     pub(super) fn take(&mut self, at: Timestamp, fact: Fact) {
         let (step, state) = match fact {
             Fact::ConditionFailed { error } | Fact::RunTimedOut { error } => return self.phase = Phase::Failing { error, at },
-            Fact::GatheringEnded { .. } => return self.begun = at,
+            Fact::GatheringEnded { .. } | Fact::RunBegan => return self.begun = at,
             Fact::RunSkipped { .. } => return self.phase = Phase::Skipped,
             Fact::CancelRequested => return self.phase = Phase::Canceling { at },
             Fact::RunFinished { outcome } => return self.phase = Phase::Finished(outcome),

@@ -77,7 +77,7 @@ impl Committer {
         for (item, waiting) in std::mem::take(doubtful) {
             let run = match &item {
                 Feed::Run(fresh) => fresh.run.id,
-                Feed::Cancel(run) | Feed::Later(run, ..) => *run,
+                Feed::Cancel(run) | Feed::Later(run, ..) | Feed::Moved(run, _) => *run,
                 // To look once more costs little.
                 Feed::Posted(_) => {
                     if self.feed.send(item).await.is_err() {

@@ -14,8 +14,10 @@ use crate::store::{Accept, Accepted, TopicKey};
 pub enum Feed {
     /// A run was accepted.
     Run(Box<FreshRun>),
-    /// A run was accepted that begins at a time, or one that has not begun has another time now.
+    /// A run was accepted that begins at a time.
     Later(RunId, Option<Lane>, Timestamp),
+    /// A run that has not begun has another time now.
+    Moved(RunId, Timestamp),
     /// An event that runs may wait for.
     Posted(TopicKey),
     /// A person wants this run to end.
@@ -74,12 +76,12 @@ pub(super) fn admitted(feed: Vec<Feed>, accepted: &[Accepted]) -> Vec<Feed> {
     }
     let mut place = |item: Feed| match item {
         Feed::Run(fresh) => match delayed.iter().position(|(run, _)| *run == fresh.run.id) {
-            Some(index) => Some(Feed::Later(fresh.run.id, fresh.run.lane, delayed.swap_remove(index).1)),
+            Some(index) => Some(Feed::Later(fresh.run.id, fresh.run.lane, delayed.remove(index).1)),
             None => fresh.run.gather.is_none().then_some(Feed::Run(fresh)),
         },
-        other @ (Feed::Later(..) | Feed::Posted(_) | Feed::Cancel(_)) => Some(other),
+        other @ (Feed::Later(..) | Feed::Moved(..) | Feed::Posted(_) | Feed::Cancel(_)) => Some(other),
     };
     let mut items: Vec<Feed> = feed.into_iter().filter_map(&mut place).collect();
-    items.extend(delayed.into_iter().map(|(run, wake)| Feed::Later(run, None, wake)));
+    items.extend(delayed.into_iter().map(|(run, wake)| Feed::Moved(run, wake)));
     items
 }

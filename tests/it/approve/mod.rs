@@ -132,7 +132,7 @@ async fn of_answers_at_the_same_moment_one_counts() {
     // Each has found the question open before any is stored.
     let answers = (0..16).map(|n| {
         let decision = if n % 2 == 0 { Decision::Approve } else { Decision::Deny };
-        app.app.intake.answer(&parts, hence::intake::approve::Answer { decision, who: format!("person {n}"), comment: String::new() })
+        app.app.intake.decide(&parts, hence::intake::approve::Answer { decision, who: format!("person {n}"), comment: String::new() })
     });
     let answers = futures_util::future::join_all(answers).await;
     let first = answers[0].as_ref().unwrap();
