@@ -40,6 +40,12 @@ pub(super) fn print(run: &Value) {
     if !text(run, "wake").is_empty() {
         say(&format!("  wakes     {}", text(run, "wake")));
     }
+    if let Some(waits) = run.get("waits") {
+        say(&format!("  waits     {}", waits_for(waits)));
+    }
+    if !text(run, "skipped").is_empty() {
+        say(&format!("  not done  {}", text(run, "skipped")));
+    }
     let rows: Vec<_> = list(run, "steps")
         .iter()
         .map(|step| {
@@ -52,9 +58,28 @@ pub(super) fn print(run: &Value) {
         say("");
         say(&table(&["STEP", "STATUS", "TRIES", "AT", "RESULT"], &rows));
     }
+    for step in list(run, "steps").iter().filter(|step| !text(step, "link").is_empty()) {
+        say(&format!("\nwaiting for {} until {}: {}", text(step, "asked"), text(step, "due"), text(step, "link")));
+    }
     if let Some(error) = run.get("error") {
         let step = if text(error, "step").is_empty() { String::new() } else { format!(" at {}", text(error, "step")) };
         say(&format!("\nfailed{step}: {}", text(error, "message")));
+    }
+}
+
+/// Why a queued run has not begun.
+fn waits_for(waits: &Value) -> String {
+    let (until, number) = (text(waits, "until"), |name: &str| waits.get(name).and_then(Value::as_u64).unwrap_or_default());
+    let plural = |n: u64| if n == 1 { "" } else { "s" };
+    match text(waits, "for") {
+        "batch" => format!("for more events until {until}, {} so far (`batch`)", number("events")),
+        "debounce" => format!("until {until} if no event comes before, {} so far (`debounce`)", number("events")),
+        "throttle" => format!("until {until} (`throttle`)"),
+        "concurrency" => {
+            let limit = number("limit");
+            format!("for its turn: {limit} run{} of its kind at once (`concurrency`)", plural(limit))
+        }
+        other => other.to_owned(),
     }
 }
 
@@ -68,6 +93,9 @@ fn note(step: &Value) -> String {
         return text(step, "branch").to_owned();
     }
     let (event, child, due) = (text(step, "event"), text(step, "run"), text(step, "due"));
+    if text(step, "status") == "waiting" && !text(step, "asked").is_empty() {
+        return brief(&format!("for {} until {due}", text(step, "asked")), 120);
+    }
     if text(step, "status") == "waiting" && !event.is_empty() {
         let until = if due.is_empty() { String::new() } else { format!(" until {due}") };
         return format!("for the event {event}{until}");
@@ -86,13 +114,23 @@ fn note(step: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::note;
+    use super::{note, waits_for};
     use serde_json::json;
+
+    #[test]
+    fn a_queued_run_says_why_it_waits() {
+        let check = |waits: serde_json::Value, expected: &str| assert_eq!(waits_for(&waits), expected);
+        check(json!({"for": "concurrency", "limit": 1}), "for its turn: 1 run of its kind at once (`concurrency`)");
+        check(json!({"for": "throttle", "until": "T"}), "until T (`throttle`)");
+        check(json!({"for": "batch", "until": "T", "events": 3}), "for more events until T, 3 so far (`batch`)");
+        check(json!({"for": "debounce", "until": "T", "events": 1}), "until T if no event comes before, 1 so far (`debounce`)");
+    }
 
     #[test]
     fn a_step_says_what_came_of_it_or_what_it_waits_for() {
         let check = |step: serde_json::Value, expected: &str| assert_eq!(note(&step), expected);
         check(json!({"status": "waiting", "due": "2027-01-01T00:00:00.000Z"}), "until 2027-01-01T00:00:00.000Z");
+        check(json!({"status": "waiting", "asked": "boss@example.com", "due": "T"}), "for boss@example.com until T");
         check(json!({"status": "waiting", "event": "order.paid", "due": null}), "for the event order.paid");
         check(json!({"status": "waiting", "event": "order.paid", "due": "T"}), "for the event order.paid until T");
         check(json!({"status": "waiting", "run": "run_1", "workflow": "w"}), "for run_1");

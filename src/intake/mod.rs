@@ -1,6 +1,7 @@
 //! The only door in. Whatever happens outside comes through [`Intake::submit`]: matched against
 //! the workflows' conditions, stored with the runs it starts, and only then acknowledged.
 
+pub mod approve;
 mod reply;
 pub mod schedule;
 pub mod verify;
@@ -36,6 +37,10 @@ pub struct Intake {
     pub secrets: Arc<Secrets>,
     /// The largest body, in bytes, where a hook does not say.
     pub body_limit_bytes: usize,
+    /// The links of `approve`.
+    pub links: Arc<approve::Links>,
+    /// The workflows that runs began with.
+    pub find_revision: approve::FindRevision,
 }
 
 /// A workflow whose trigger concerns an event.
@@ -114,6 +119,9 @@ pub enum Refusal {
     /// There is no such run.
     #[error("there is no {0}")]
     NoRun(RunId),
+    /// No question has this link.
+    #[error("there is no question at this address: the link is not complete, or not one that this server made")]
+    NoQuestion,
     /// The store would not take it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -128,7 +128,7 @@ fn story(workflow: &str, entries: &[Entry]) -> Story {
     let mut outcome = "open".to_owned();
     for Entry { fact, .. } in entries {
         match fact {
-            Fact::CallRetried { .. } | Fact::CallStarted { .. } | Fact::CancelRequested => {}
+            Fact::CallRetried { .. } | Fact::CallStarted { .. } | Fact::RunBegan | Fact::CancelRequested => {}
             // Waits that are over leave what came of them; ids and times are other ones each time.
             Fact::EventAwaited { .. } | Fact::ApprovalAsked { .. } | Fact::ChildStarted { .. } | Fact::StepRetried { .. } => {}
             Fact::GatheringEnded { events } => outcome = format!("gathered {events}"),
@@ -209,7 +209,7 @@ fn recorder(flaky: bool, memory: &Memory, names: &[&'static str]) -> Arc<Recorde
 }
 
 /// Runs a future in a runtime of its own that is thrown away at the end, tasks and all: a crash.
-fn life<T>(work: impl Future<Output = T>) -> T {
+pub fn life<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let result = runtime.block_on(work);
     runtime.shutdown_background();

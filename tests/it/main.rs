@@ -8,24 +8,30 @@
     reason = "one binary; a test that cannot go on has failed"
 )]
 
+mod approve;
 mod cli;
 mod crash;
 mod docs;
 mod endurance;
 mod flows;
 mod functions_doc;
+mod gathering;
 mod github;
 mod hooks;
 mod inside;
 mod inventory;
 mod journals;
 mod kill;
+mod lanes;
+mod lanes_crash;
+mod lateness;
 mod licences;
 mod load;
 mod odd;
 mod process;
 mod reload;
 mod runs;
+mod saga;
 mod schedules;
 mod schema;
 mod support;

@@ -31,6 +31,8 @@ pub(super) struct Walk<'w, 'r> {
     pub(super) loops: Vec<Iteration<'w>>,
     pub(super) error: Option<Box<SeenError>>,
     approval: Option<Address>,
+    /// The call that is being taken back.
+    pub(super) undone: Option<(&'w Step, Arc<Value>)>,
     /// The moment at which the step before the current one became ready.
     pub(super) before: Timestamp,
     /// The step whose handler was found to have something to do.
@@ -56,6 +58,7 @@ impl<'w, 'r> Walk<'w, 'r> {
             loops: Vec::new(),
             error: None,
             approval: None,
+            undone: None,
             before: moment,
             handling: None,
         }
@@ -93,6 +96,12 @@ impl<'w, 'r> Walk<'w, 'r> {
             Some(_) | None => ready,
         };
         let due = begun.after(timeout);
+        // What was through in time only has to be recorded.
+        let is_through = matches!(self.todos.last(), Some(Todo { task: Task::Conclude { .. }, address: last, moment, .. })
+            if *last == address && *moment <= due);
+        if is_through {
+            return Some(flow);
+        }
         if due <= self.now {
             self.abandon(&mark);
             return Some(self.todo(step, address, Task::TimeOut { timeout }));
@@ -173,16 +182,22 @@ impl<'w, 'r> Walk<'w, 'r> {
 
     /// A step that waits for an event, and meanwhile tells the person who is asked.
     fn listen_for(&mut self, step: &'w Step, address: Address, awaiting: &Awaiting) -> Flow {
-        if awaiting.until.is_some_and(|until| until <= self.now) {
-            return self.todo(step, address, Task::Expire);
-        }
+        let is_over = awaiting.until.is_some_and(|until| until <= self.now);
         if let StepKind::Approve(approve) = &step.kind {
+            let mark = self.mark();
             let outer = self.approval.replace(address.clone());
             let flow = self.block(&approve.notify);
             self.approval = outer;
+            // A question that reached nobody is over, for good: what follows does not change when its time passes.
             if let Flow::Failed(seen) = flow {
                 return self.handle(step, address, seen);
             }
+            if is_over {
+                self.abandon(&mark);
+            }
+        }
+        if is_over {
+            return self.todo(step, address, Task::Expire);
         }
         let listen = Todo { task: Task::Listen(awaiting.clone()), ..self.make(step, address, Task::Wake) };
         self.listens.push(listen);
@@ -200,8 +215,8 @@ impl<'w, 'r> Walk<'w, 'r> {
     }
 
     fn make(&self, step: &'w Step, address: Address, task: Task) -> Todo<'w> {
-        let (moment, loops, error, approval) = (self.moment, self.loops.clone(), self.error.clone(), self.approval.clone());
-        Todo { step, address, task, moment, since: self.before, loops, error, approval }
+        let (loops, error, approval, undone) = (self.loops.clone(), self.error.clone(), self.approval.clone(), self.undone.clone());
+        Todo { step, address, task, moment: self.moment, since: self.before, loops, error, approval, undone }
     }
 
     fn wait(&mut self, due: Timestamp) -> Flow {

@@ -131,6 +131,8 @@ pub struct Awaiting {
     pub until: Option<Timestamp>,
     /// The run whose end is waited for.
     pub child: Option<RunId>,
+    /// A person's answer is waited for: which fact of the run is the question. A step that asks anew asks another one.
+    pub question: Option<u32>,
 }
 
 /// A call that is taken back if the run fails later.
@@ -138,6 +140,8 @@ pub struct Awaiting {
 pub struct Undo {
     /// The call.
     pub step: Address,
+    /// What it gave: the step itself may have been begun anew since, with a block around it.
+    pub output: Arc<Value>,
     /// The iterations it was in, outermost first: the loop, which one, and the list if it is a `foreach`.
     pub loops: Vec<(Address, u32, Option<Arc<Value>>)>,
 }

@@ -55,7 +55,7 @@ impl Core {
         let run = match self.pending(batch, before.as_ref())? {
             Some((id, mut record)) => {
                 let was = record.clone();
-                (record.event, record.wake) = (event.id, Some(wake));
+                (record.event, record.wake, record.events) = (event.id, Some(wake), record.events.saturating_add(1));
                 put_run(batch, id, &mut record, Some(&was), &[])?;
                 id
             }
@@ -83,6 +83,7 @@ impl Core {
                 let events = room.map_or(0, |room| room.events).saturating_add(1);
                 let was = record.clone();
                 record.wake = if events < size { record.wake } else { Some(event.received) };
+                record.events = events;
                 put_run(batch, id, &mut record, Some(&was), &[])?;
                 (id, events, record.wake)
             }
@@ -131,7 +132,8 @@ impl Core {
         let earliest = starts.len().checked_sub(limit).and_then(|nth| starts.get(nth));
         let start = earliest.map_or(now, |start| start.after(throttle.per)).max(now);
         starts.push(start);
-        let until = start.after(throttle.per);
+        // The clock may have stepped back: the last start is not always the latest.
+        let until = starts.iter().fold(start, |latest, start| latest.max(*start)).after(throttle.per);
         let kept = starts.iter().skip(starts.len().saturating_sub(limit));
         let value: Vec<u8> = std::iter::once(&until).chain(kept).flat_map(|time| time.0.to_be_bytes()).collect();
         batch.put(key::dedupe(&hash), value);

@@ -2,7 +2,7 @@
 
 use crate::domain::Value;
 use crate::domain::event::{Event, EventHead, MatchResult};
-use crate::domain::journal::{Entry, Fact, Outcome};
+use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Reply, Trigger, Verify};
 use crate::store::RunHead;
@@ -95,7 +95,7 @@ pub(super) fn event_with_body(event: &Event) -> Value {
     shown
 }
 
-pub(super) fn run(head: &RunHead) -> Value {
+pub(super) fn run(head: &RunHead, now: Timestamp) -> Value {
     let mut shown = json!({
         "id": head.id,
         "workflow": head.workflow,
@@ -115,12 +115,26 @@ pub(super) fn run(head: &RunHead) -> Value {
         if let Some(error) = &head.error {
             map.insert("error".into(), json!(error));
         }
+        if 1 < head.events {
+            map.insert("events".into(), json!(head.events));
+        }
+        map.extend(super::queued::waits(head, now).map(|waits| ("waits".to_owned(), waits)));
     }
     shown
 }
 
-pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry]) -> Value {
-    let mut shown = run(head);
+/// Adds to steps that wait for a person where that person answers.
+pub(super) fn add_links(run: &mut Value, questions: &[(Address, String)]) {
+    for step in run.get_mut("steps").and_then(Value::as_array_mut).into_iter().flatten() {
+        let link = questions.iter().find(|(address, _)| step.get("step").and_then(Value::as_str) == Some(address.as_str()));
+        if let (Some((_, link)), Value::Object(step)) = (link, step) {
+            step.insert("link".to_owned(), json!(link));
+        }
+    }
+}
+
+pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry], now: Timestamp) -> Value {
+    let mut shown = run(head, now);
     let output = entries.iter().rev().find_map(|entry| match &entry.fact {
         Fact::RunFinished { outcome: Outcome::Succeeded { output } } => Some(&**output),
         _ => None,
@@ -130,10 +144,15 @@ pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry]) -> Value {
         _ => None,
     };
     let children: Vec<Value> = entries.iter().filter_map(child).collect();
+    let skipped = entries.iter().find_map(|entry| match &entry.fact {
+        Fact::RunSkipped { reason } => Some(reason),
+        _ => None,
+    });
     if let Value::Object(map) = &mut shown {
         if !children.is_empty() {
             map.insert("children".into(), Value::Array(children));
         }
+        map.extend(skipped.map(|reason| ("skipped".to_owned(), json!(reason))));
         map.insert("steps".into(), Value::Array(super::steps::steps(entries)));
         map.insert("output".into(), output.cloned().unwrap_or_default());
     }

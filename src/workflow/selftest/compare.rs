@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::file::{BODIES, Expect, ExpectedEvent, ExpectedStatus};
 use super::trace::{Ended, Trace};
-use crate::domain::Value;
 use crate::domain::journal::Outcome;
 use crate::domain::response::Response;
 use crate::domain::workflow::Workflow;
+use crate::domain::{Map, Value};
 
 /// One place where a run was not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,20 +133,19 @@ fn compare_emitted(expected: &[ExpectedEvent], trace: &Trace, found: &mut Vec<Di
 /// An answer in the words of `respond`.
 fn response_value(response: &Response) -> Value {
     let Response { status, headers, content_type, body } = response;
-    let mut all: crate::domain::Map = headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-    let mut value = json!({"status": status});
+    let mut all: Map = headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
     if !content_type.is_empty() {
         all.insert("content-type".to_owned(), content_type.as_str().into());
     }
-    for key in BODIES {
-        value[key] = match key {
-            "json" => serde_json::from_str(body).unwrap_or_default(),
-            "redirect" => all.get("location").cloned().unwrap_or_default(),
-            _ => body.as_str().into(),
-        };
-    }
-    value["headers"] = Value::Object(all);
-    value
+    let in_words = |key: &str| match key {
+        "json" => serde_json::from_str(body).unwrap_or_default(),
+        "redirect" => all.get("location").cloned().unwrap_or_default(),
+        _ => body.as_str().into(),
+    };
+    let mut value: Map = BODIES.into_iter().map(|key| (key.to_owned(), in_words(key))).collect();
+    value.insert("status".to_owned(), (*status).into());
+    value.insert("headers".to_owned(), Value::Object(all));
+    Value::Object(value)
 }
 
 fn no_output(id: &str, workflow: &Workflow) -> &'static str {

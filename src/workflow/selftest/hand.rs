@@ -12,7 +12,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::next::{Next, Task, Todo, deadline, next};
-use crate::domain::run::{Phase, Run, Stamped, StepState};
+use crate::domain::run::{Phase, Run, Stamped, StepState, approval_topic};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Call, Step, StepKind};
 use crate::script::Scope;
@@ -171,7 +171,9 @@ impl<'d> Hand<'d> {
         match fact {
             Fact::ApprovalAsked { to, message, .. } => {
                 stage.act(workflow, Deed::Ask { step, to: to.clone(), message: message.clone() });
-                stage.ask(self.run.id, todo.step, &todo.address, to)?;
+                // The question is the fact that is recorded next.
+                let topic = approval_topic(self.run.id, self.run.len);
+                stage.ask(topic, todo.step, &todo.address, to)?;
             }
             Fact::EventAwaited { topic, .. } => stage.act(workflow, Deed::Await { step, kind: Arc::clone(topic) }),
             Fact::Responded { response, .. } => stage.act(workflow, Deed::Respond { step, response: Arc::clone(response) }),

@@ -123,9 +123,11 @@ impl<'d> Hand<'d> {
     }
 }
 
-/// Whether an event that has come counts for a wait: the same in name, not before its time, not taken by another one.
+/// Whether an event that has come counts for a wait: the same in name, neither too early nor too late, not taken by another one.
 fn is_for(posted: &Posted, awaiting: &Awaiting, taken: &BTreeSet<u64>) -> bool {
-    posted.topic == awaiting.topic && awaiting.since <= posted.event.head.received && !taken.contains(&posted.seq)
+    let received = posted.event.head.received;
+    let in_time = awaiting.since <= received && awaiting.until.is_none_or(|until| received < until);
+    posted.topic == awaiting.topic && in_time && !taken.contains(&posted.seq)
 }
 
 fn failed(todo: &Todo<'_>, error: Failure) -> Fact {

@@ -15,7 +15,7 @@ use crate::domain::event::{Event, EventHead, Source};
 use crate::domain::failure::Failure;
 use crate::domain::id::{EventId, Parts, RunId};
 use crate::domain::journal::{Address, Outcome};
-use crate::domain::run::{approval_topic, child_topic};
+use crate::domain::run::child_topic;
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Step;
@@ -116,10 +116,9 @@ impl<'d, 'm, 'c> Stage<'d, 'm, 'c> {
     }
 
     /// A person is asked: their answer comes when the case says.
-    pub(super) fn ask(&mut self, run: RunId, step: &Step, address: &Address, to: &str) -> Result<(), String> {
+    pub(super) fn ask(&mut self, topic: Arc<str>, step: &Step, address: &Address, to: &str) -> Result<(), String> {
         let Some(Reply { approved, who, comment, after }) = self.reply(step, address)? else { return Ok(()) };
         let due = self.now.after(after);
-        let topic = approval_topic(run, address);
         let what = if approved { "approved" } else { "denied" };
         let who = who.as_deref().unwrap_or(to);
         let event = self.event(Source::Approval, "approval", &topic, &json!({"who": who, "what": what, "comment": comment}), due);
