@@ -12,7 +12,7 @@ use crate::domain::workflow::{SecretName, Verify};
 #[derive(Debug, Clone, PartialEq)]
 pub enum TriggerFile {
     /// `webhook`.
-    Webhook(WebhookFile),
+    Webhook(Box<WebhookFile>),
     /// `schedule`.
     Schedule(ScheduleFile),
     /// `event`.
@@ -66,7 +66,7 @@ pub enum ReplyFile {
     /// `wait`.
     Wait(Duration),
     /// `status`, `headers` and one of `json`, `xml`, `text`, `html`, `redirect`.
-    Fixed(Box<RespondFile>),
+    Fixed(RespondFile),
 }
 
 /// `dedupe` of a webhook.
