@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::outage::Outage;
 use super::{Accept, Accepted, Commit, CommitError, NewRun, Store, StoreError, TopicKey, Write, Written};
 use crate::domain::admission::Lane;
 use crate::domain::event::Event;
@@ -246,6 +247,7 @@ impl Committer {
     pub async fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH_LIMIT);
         let mut doubtful: Vec<(Feed, Waiting)> = Vec::new();
+        let mut outage = Outage::default();
         while 0 < self.queue.recv_many(&mut jobs, BATCH_LIMIT).await {
             let mut writes = Vec::with_capacity(jobs.len());
             let mut waiting = Vec::with_capacity(jobs.len());
@@ -255,6 +257,7 @@ impl Committer {
             }
             match self.store.write(writes).await {
                 Ok(written) => {
+                    outage.written(&written);
                     for (written, (feed, waiting, done)) in written.into_iter().zip(waiting) {
                         self.tell(&written, feed, waiting).await;
                         answer(done, Ok(written));
@@ -262,6 +265,7 @@ impl Committer {
                     self.resolve(&mut doubtful).await;
                 }
                 Err(error) => {
+                    outage.failed(&error, waiting.len());
                     for (feed, waiting, done) in waiting {
                         doubt(&mut doubtful, feed, &waiting);
                         answer(done, Err(error.clone()));

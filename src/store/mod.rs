@@ -8,6 +8,7 @@ pub mod conformance;
 pub mod embedded;
 pub mod journal;
 pub mod kv;
+mod outage;
 
 use std::sync::Arc;
 

@@ -120,7 +120,7 @@ fn serve(project: &Project, mounted: &Mounted, engine: Engine, under: &[&str]) -
 }
 
 fn project(receiver: &Receiver) -> Project {
-    Project::calling(receiver.address, "work", WORK).file("workflows/tally.yaml", TALLY).file("hence.yaml", "limits: {disk_free: 1MiB}\n")
+    Project::calling(receiver.address, "work", WORK).file("workflows/tally.yaml", TALLY).file("hence.yaml", "limits: {disk_free: 4KiB}\n")
 }
 
 /// A moment that nothing decides.

@@ -16,6 +16,7 @@ mod chance;
 mod check;
 mod cuts;
 mod disk;
+mod full;
 mod life;
 mod mutants;
 #[expect(dead_code, unused_imports, reason = "shared with the integration tests, which use all of it")]
