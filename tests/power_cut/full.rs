@@ -7,9 +7,10 @@ use std::io::Write;
 use http::StatusCode;
 use serde_json::json;
 
+use crate::check::check;
 use crate::disk::{Disk, Mounted, can_run};
-use crate::life::{Known, Life};
-use crate::process::{Engine, must};
+use crate::life::{Known, Life, data, project};
+use crate::process::{Engine, Ran, Receiver, Serve, must};
 
 const DISK_BYTES: u64 = 48 << 20;
 /// Refusals one after the other until the disk counts as full: an engine may have room left in its own files.
@@ -19,14 +20,19 @@ const FLOOD: u64 = 300;
 /// Lines it may say meanwhile.
 const LINES: usize = 12;
 
-/// Takes what room there is, but for `spared` bytes.
+/// What is left free: more than the watermark of these projects, less than an engine needs to go on. So
+/// it is the engine that meets the full disk.
+const SPARED_BYTES: u64 = 100_000;
+
+/// Takes what room there is, but for a little.
 fn fill(mounted: &Mounted) -> std::path::PathBuf {
     let path = mounted.path().join("ballast");
     let mut file = File::create(&path).unwrap();
     for piece in [1 << 20, 1 << 12, 1] {
         while file.write_all(&vec![1; piece]).is_ok() {}
     }
-    drop(file.sync_all());
+    let taken = file.metadata().unwrap().len();
+    file.set_len(taken - SPARED_BYTES).unwrap();
     path
 }
 
@@ -74,9 +80,41 @@ async fn check_full(engine: Engine) {
     let lines = life.served.log().split_off(said);
     assert!(lines.len() <= LINES, "{} lines: {lines:#?}", lines.len());
 
-    std::fs::remove_file(ballast).unwrap();
+    std::fs::remove_file(&ballast).unwrap();
     must("it is ready again", async { while !is_ready(&life).await {} }).await;
     assert!(post(&life, &mut known).await, "{:#?}", life.served.log());
+    check(&life, &mut known).await;
+
+    // Full again, killed there, and started while there is no room.
+    fill(&life.mounted);
+    let mut refused = 0;
+    while refused < REFUSALS {
+        refused = if post(&life, &mut known).await { 0 } else { refused + 1 };
+    }
+    known = life.known(&known);
+    let mounted = life.power_off();
+    let ran = started_full(&mounted, engine, &mut known).await;
+    let said = |ran: &Ran| ran.code == Some(1) && ran.err.contains("the disk is full");
+    assert!(ran.as_ref().is_none_or(said), "{ran:?}");
+    std::fs::remove_file(&ballast).unwrap();
+    let life = Life::start(mounted, engine, &[]).await;
+    check(&life, &mut known).await;
+    assert!(post(&life, &mut known).await);
+}
+
+/// How a start on a full disk ends, unless the server comes up.
+async fn started_full(mounted: &Mounted, engine: Engine, known: &mut Known) -> Option<Ran> {
+    let receiver = Receiver::start().await;
+    let project = project(&receiver);
+    let serve = Serve::folder(&project.dir(), &data(mounted), engine);
+    let (served, ready) = serve.spawn();
+    if must("it starts or refuses to", ready).await.is_ok() {
+        assert_eq!(served.stop().await, Some(0));
+        known.learn(&receiver.seen());
+        return None;
+    }
+    drop(served);
+    Some(serve.refused().await)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -119,7 +119,8 @@ fn serve(project: &Project, mounted: &Mounted, engine: Engine, under: &[&str]) -
     Serve::folder(&project.dir(), &data(mounted), engine).under(under)
 }
 
-fn project(receiver: &Receiver) -> Project {
+/// The project of every server here, its calls to `receiver`.
+pub(crate) fn project(receiver: &Receiver) -> Project {
     Project::calling(receiver.address, "work", WORK).file("workflows/tally.yaml", TALLY).file("hence.yaml", "limits: {disk_free: 4KiB}\n")
 }
 
@@ -221,6 +222,13 @@ impl Life {
         let path = self.project.dir().join("workflows/work.yaml");
         fs::write(path, format!("description: change {change}\n{WORK}")).unwrap();
         self.served.hang_up();
+    }
+
+    /// SIGKILL; the disk stays as the file system has it.
+    pub(crate) fn power_off(self) -> Mounted {
+        let Self { served, mounted, .. } = self;
+        served.kill();
+        mounted
     }
 
     /// SIGKILL. Gives what senders were told: whatever was sent before the server stood still.
