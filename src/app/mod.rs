@@ -170,7 +170,7 @@ impl App {
         stopping.cancel();
         stop.soft.cancel();
         tasks.close();
-        let patience = clock.sleep_until(clock.now().after(config.shutdown));
+        let patience = clock.pause(config.shutdown);
         tokio::select! {
             () = tasks.wait() => return,
             () = patience => {}
@@ -251,7 +251,7 @@ async fn forget_keys(journal: Arc<Journal>, clock: Arc<dyn Clock>, stopping: Can
     loop {
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = clock.sleep_until(clock.now().after(EVERY)) => {}
+            () = clock.pause(EVERY) => {}
         }
         loop {
             match journal.store().forget_keys(clock.now(), AT_ONCE).await {

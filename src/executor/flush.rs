@@ -60,7 +60,7 @@ impl Driver<'_> {
                     }
                     tokio::select! {
                         () = stop.soft.cancelled() => {}
-                        () = self.executor.clock.sleep_until(self.executor.clock.now().after(AGAIN)) => {}
+                        () = self.executor.clock.pause(AGAIN) => {}
                     }
                 }
                 result => return result,

@@ -12,6 +12,7 @@ mod cli;
 mod crash;
 mod docs;
 mod endurance;
+mod faults;
 mod flows;
 mod functions_doc;
 mod github;
