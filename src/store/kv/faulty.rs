@@ -49,7 +49,15 @@ impl<K: Kv> Faulty<K> {
     /// Dies at the `deadly_write`th write, counted from 1; from then on every call fails.
     #[must_use]
     pub fn dying(inner: K, deadly_write: u64, death: Death) -> Self {
-        Self { inner, death, deadly_write, writes: AtomicU64::new(0), dead: AtomicBool::new(false), full: AtomicBool::new(false), fault: None }
+        Self {
+            inner,
+            death,
+            deadly_write,
+            writes: AtomicU64::new(0),
+            dead: AtomicBool::new(false),
+            full: AtomicBool::new(false),
+            fault: None,
+        }
     }
 
     /// Fails some writes and goes on.

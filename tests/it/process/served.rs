@@ -160,6 +160,11 @@ impl Served {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGSTOP; returns when every thread of it stands still.
     pub(crate) fn pause(&self) {
         let pid = Pid::from_child(&self.child);
