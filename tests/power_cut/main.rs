@@ -7,7 +7,6 @@
     unreachable_pub,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::string_slice,
     clippy::unwrap_used,
     reason = "one binary; a test that cannot go on has failed"
 )]

@@ -201,9 +201,10 @@ mod tests {
             let settling = kv.settling.write().unwrap();
             kv.with(|open| open.db.insert(b"a", b"1").map_err(|error| store_error("sled", error))).unwrap();
             let (told, tells) = std::sync::mpsc::channel();
-            let reader = scope.spawn(|| {
+            let reader = &kv;
+            let reader = scope.spawn(move || {
                 told.send("asks").unwrap();
-                let read = kv.get(b"a");
+                let read = reader.get(b"a");
                 told.send("has read").unwrap();
                 read
             });
