@@ -175,7 +175,7 @@ impl App {
         stopping.cancel();
         stop.soft.cancel();
         tasks.close();
-        let patience = clock.sleep_until(clock.now().after(config.shutdown));
+        let patience = clock.pause(config.shutdown);
         tokio::select! {
             () = tasks.wait() => return,
             () = patience => {}
@@ -256,7 +256,7 @@ async fn forget_keys(journal: Arc<Journal>, clock: Arc<dyn Clock>, stopping: Can
     loop {
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = clock.sleep_until(clock.now().after(EVERY)) => {}
+            () = clock.pause(EVERY) => {}
         }
         loop {
             match journal.store().forget_keys(clock.now(), AT_ONCE).await {

@@ -77,7 +77,7 @@ impl Client {
     /// Waits on this thread; a client does nothing else meanwhile.
     pub(super) fn pause(&self, span: Duration) {
         use crate::clock::{Clock, SystemClock};
-        self.runtime.block_on(SystemClock.sleep_until(SystemClock.now().after(span)));
+        self.runtime.block_on(SystemClock.pause(span));
     }
 }
 

@@ -10,6 +10,7 @@ pub mod embedded;
 mod error;
 pub mod journal;
 pub mod kv;
+mod outage;
 mod read;
 mod topic;
 mod write;

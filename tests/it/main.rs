@@ -13,6 +13,7 @@ mod cli;
 mod crash;
 mod docs;
 mod endurance;
+mod faults;
 mod flows;
 mod functions_doc;
 mod gathering;

@@ -46,7 +46,7 @@ impl Default for Settings {
 }
 
 /// Opens the store that `url` names. Blocks while the engine recovers from a crash: redb reads its
-/// whole file then (about a second per GB), sled its log.
+/// whole file then (0.6 s per GB, decision 0011), sled its log.
 ///
 /// # Errors
 /// When the URL names no store, or another process has it, or it is damaged or newer than this program.

@@ -1,7 +1,7 @@
 //! The small ordered key-value port that the embedded engines share, and its engines.
 //!
 //! Keys sort as bytes. There is one writer: [`Kv::apply`] calls come one after the other; reads may
-//! come from any thread at any time.
+//! come from any thread at any time, and see what is on stable storage, not what is on its way there.
 
 pub mod faulty;
 mod folder;

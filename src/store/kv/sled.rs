@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use sled::{Config, Db};
 
@@ -31,6 +32,9 @@ const USED_FILE: &str = "used";
 #[derive(Debug)]
 pub struct Sled {
     open: Slot<Open>,
+    /// Held by a write until its sync is over: sled shows what it has not synced yet, and what was
+    /// read of that, a power cut could take back.
+    settling: RwLock<()>,
     used: AtomicBool,
     folder: Folder,
     path: PathBuf,
@@ -52,7 +56,12 @@ impl Sled {
         let folder = Folder::open(folder)?;
         let open = open_database(&folder, &path)?;
         let used = AtomicBool::new(folder.file(USED_FILE).exists());
-        Ok(Self { open: Slot::new("sled", open), used, folder, path })
+        Ok(Self { open: Slot::new("sled", open), settling: RwLock::default(), used, folder, path })
+    }
+
+    fn settled<T>(&self, read: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let _settled = self.settling.read().unwrap_or_else(PoisonError::into_inner);
+        self.with(read)
     }
 
     fn with<T>(&self, run: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -132,7 +141,7 @@ fn store_error(what: &str, error: sled::Error) -> StoreError {
 
 impl Kv for Sled {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.with(|open| {
+        self.settled(|open| {
             let value = open.db.get(key).map_err(|error| store_error("sled", error))?;
             Ok(value.map(|value| value.to_vec()))
         })
@@ -142,7 +151,7 @@ impl Kv for Sled {
         if to <= from {
             return Ok(());
         }
-        self.with(|open| {
+        self.settled(|open| {
             let mut range = open.db.range(from..to);
             while let Some(item) = match order {
                 Order::Ascending => range.next(),
@@ -169,6 +178,7 @@ impl Kv for Sled {
                 None => changes.remove(key),
             }
         }
+        let _settling = self.settling.write().unwrap_or_else(PoisonError::into_inner);
         self.with(|open| {
             open.db.apply_batch(changes).map_err(|error| store_error("sled", error))?;
             open.db.flush().map_err(|error| store_error("sled", error))?;
@@ -181,6 +191,29 @@ impl Kv for Sled {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_read_before_it_is_synced() {
+        let folder = tempfile::tempdir().unwrap();
+        let kv = Sled::open(folder.path()).unwrap();
+        std::thread::scope(|scope| {
+            // As a write does while it waits for the disk.
+            let settling = kv.settling.write().unwrap();
+            kv.with(|open| open.db.insert(b"a", b"1").map_err(|error| store_error("sled", error))).unwrap();
+            let (told, tells) = std::sync::mpsc::channel();
+            let reader = &kv;
+            let reader = scope.spawn(move || {
+                told.send("asks").unwrap();
+                let read = reader.get(b"a");
+                told.send("has read").unwrap();
+                read
+            });
+            assert_eq!(tells.recv(), Ok("asks"));
+            assert!(tells.recv_timeout(std::time::Duration::from_millis(50)).is_err());
+            drop(settling);
+            assert_eq!(reader.join().unwrap(), Ok(Some(b"1".to_vec())));
+        });
+    }
 
     #[test]
     fn after_a_failure_the_next_call_opens_it_again() {
