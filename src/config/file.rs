@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Limits, LogFormat};
+use super::{Limits, LogFormat, Retention};
 use crate::domain::retry::Retry;
+use crate::domain::workflow::Keep;
+use crate::workflow::file::keep::{read_keep, read_kept};
 use crate::workflow::file::read::{choice, duration, list, size, text, whole};
 use crate::workflow::file::{Fields, Report, read_retry};
 use crate::workflow::lint::look_for_keys;
@@ -39,6 +41,7 @@ pub(super) struct ConfigFile {
     pub(super) connections: BTreeMap<String, RawConnection>,
     pub(super) retries: BTreeMap<String, Retry>,
     pub(super) limits: Limits,
+    pub(super) retention: Retention,
     pub(super) log_format: Option<LogFormat>,
     pub(super) log_level: Option<String>,
     pub(super) shutdown: Duration,
@@ -56,6 +59,7 @@ impl Default for ConfigFile {
             connections: BTreeMap::new(),
             retries: BTreeMap::new(),
             limits: Limits::default(),
+            retention: Retention::default(),
             log_format: None,
             log_level: None,
             shutdown: Duration::from_secs(10),
@@ -107,13 +111,16 @@ fn read_root(root: &Node, report: &mut Report) -> Option<ConfigFile> {
     if let Some(entry) = fields.entry("limits") {
         read_limits(entry, &mut read.limits, report);
     }
+    if let Some(entry) = fields.entry("retention") {
+        read_retention(entry, &mut read.retention, report);
+    }
     if let Some(entry) = fields.entry("log") {
         read_log(entry, &mut read, report);
     }
     if let Some(wait) = fields.optional("shutdown").and_then(|node| duration(node, "shutdown", report)) {
         read.shutdown = wait;
     }
-    fields.not_yet(&["public_url", "tls", "retention", "trusted_proxies"], report);
+    fields.not_yet(&["public_url", "tls", "trusted_proxies"], report);
     fields.close(report);
     Some(read)
 }
@@ -167,6 +174,31 @@ fn read_limits(entry: &Entry, limits: &mut Limits, report: &mut Report) {
     };
     limits.backlog = count("backlog", report).unwrap_or(limits.backlog);
     limits.driving = count("running", report).unwrap_or(limits.driving);
+    fields.close(report);
+}
+
+/// What may grow without a bound.
+const UNLIMITED: &str = "unlimited";
+
+fn read_retention(entry: &Entry, retention: &mut Retention, report: &mut Report) {
+    let Some(mut fields) = Fields::open(&entry.value, "`retention`", entry.span, report) else { return };
+    if let Some(age) = fields.entry("age").and_then(|entry| read_keep(entry, "`age`", report)) {
+        let Keep { succeeded, failed, canceled } = retention.runs;
+        retention.runs =
+            Keep { succeeded: age.succeeded.or(succeeded), failed: age.failed.or(failed), canceled: age.canceled.or(canceled) };
+        // Where nobody says, events go like most runs.
+        retention.events = retention.runs.succeeded.unwrap_or(retention.events);
+    }
+    if let Some(events) = fields.optional("events").and_then(|node| read_kept(node, "events", report)) {
+        retention.events = events;
+    }
+    if let Some(node) = fields.optional("bytes") {
+        if node.as_text() == Some(UNLIMITED) {
+            retention.bytes = None;
+        } else if let Some(bytes) = size(node, "bytes", report) {
+            retention.bytes = Some(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+    }
     fields.close(report);
 }
 

@@ -8,6 +8,7 @@ pub mod conformance;
 pub mod embedded;
 pub mod journal;
 pub mod kv;
+pub mod upkeep;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::domain::time::Timestamp;
 
 pub use crate::domain::admission::NewRun;
 pub use journal::{Feed, FreshRun, Journal};
+pub use upkeep::{Ages, BackupStream, Checked, Compacted, Keep, Pass, Pruned, Stage, Stats, Tally, WorkflowStats};
 
 /// Counts the owners of a shard. A commit under an older epoch is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,6 +64,17 @@ pub enum StoreError {
     /// The committer has stopped: the process is shutting down.
     #[error("hence is shutting down")]
     Closed,
+    /// What is to be restored is no whole backup.
+    #[error("this is not a whole backup: {0}; take another one, nothing was restored")]
+    BadBackup(String),
+    /// There is nothing to look at.
+    #[error("there is no store at {0}; name its project with --project, or its data folder with --data")]
+    Missing(String),
+    /// A backup is restored only where there is nothing.
+    #[error(
+        "there is a store already, and a backup is restored only where there is none; name another --data folder, or move this one away"
+    )]
+    NotEmpty,
     /// The store's URL cannot be used.
     #[error("`{0}` is not a store: expected redb://PATH, sled://PATH or memory:")]
     BadUrl(String),
@@ -111,7 +124,7 @@ pub struct Accept {
 pub struct DedupeKey {
     /// A SHA-256 of scope and key.
     pub hash: [u8; 32],
-    /// From then on the key is new again. Keys are also forgotten when the event is.
+    /// From then on the key is new again. Until then it is known, also when retention has forgotten the event.
     pub until: Timestamp,
 }
 
@@ -391,6 +404,32 @@ pub trait Store: Send + Sync {
 
     /// Forgets dedupe keys whose window has ended, at most `limit` of them; says how many.
     fn forget_keys(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
+
+    /// Does one step of a pass that forgets what is not to be kept: one small write. Open runs stay, and so does what
+    /// they may still need: their events, finished parts of them, events that they may wait for, their revisions.
+    /// A dedupe key is known until its window ends, also when its event is gone. Durable on return. A pass that is
+    /// given up, or cut short by a crash, leaves nothing half-done; the next one goes on.
+    fn prune(&self, pass: Pass) -> BoxFuture<'_, Result<Pass, StoreError>>;
+
+    /// Counts everything. Reads the whole store; others go on meanwhile, so the figures are not of one moment.
+    fn stats(&self) -> BoxFuture<'_, Result<Stats, StoreError>>;
+
+    /// What the store's files take on the disk, in bytes.
+    fn disk_bytes(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Reads every record and follows every reference. Nobody may write meanwhile, or it finds problems that are none.
+    fn check(&self) -> BoxFuture<'_, Result<Checked, StoreError>>;
+
+    /// Gives back to the disk what is not used. Others go on meanwhile; all that is written is in the store afterwards.
+    fn compact(&self) -> BoxFuture<'_, Result<Compacted, StoreError>>;
+
+    /// Everything that is stored at the moment of the call, as a file that any store can be filled from. What is
+    /// written later is not in it.
+    fn backup(&self) -> BoxFuture<'_, Result<BackupStream, StoreError>>;
+
+    /// Fills an empty store from a backup; says how many records it held. Durable on return. On an error, or after a
+    /// crash, the store is left in a state in which it is not opened again.
+    fn restore(&self, from: Box<dyn std::io::Read + Send>) -> BoxFuture<'_, Result<u64, StoreError>>;
 }
 
 /// A page of a listing.

@@ -146,6 +146,7 @@ fn workflow(drawn: &[Drawn]) -> Workflow {
         on_cancel: Vec::new(),
         finally: Vec::new(),
         timeout: None,
+        keep: super::super::workflow::Keep::default(),
         loop_ids: Vec::new(),
     }
 }

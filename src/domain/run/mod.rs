@@ -79,6 +79,12 @@ impl Run {
         Ok(run)
     }
 
+    /// Whether its last fact is its end.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Finished(_))
+    }
+
     /// Takes one fact in.
     ///
     /// # Errors
@@ -100,7 +106,7 @@ impl Run {
 
     /// The one table of what may follow what. The fact comes back when it may not.
     fn accept(&mut self, at: Timestamp, fact: Fact) -> Result<(), Box<Fact>> {
-        if matches!(self.phase, Phase::Finished(_)) {
+        if self.has_ended() {
             return Err(Box::new(fact));
         }
         let (step, state) = match (fact, &self.phase) {

@@ -5,6 +5,7 @@ pub(super) mod inventory;
 pub(super) mod runs;
 pub(super) mod stats;
 mod steps;
+pub(super) mod store;
 mod view;
 pub(super) mod why;
 pub(super) mod workflows;

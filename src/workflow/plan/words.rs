@@ -39,7 +39,7 @@ pub(super) fn brief(text: &str) -> String {
 }
 
 /// `1h30m`
-pub(super) fn duration(span: Duration) -> String {
+pub fn duration(span: Duration) -> String {
     let mut rest = span.as_millis();
     let mut text = String::new();
     for (unit, unit_ms) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {

@@ -46,6 +46,7 @@ pub fn workflow() -> Value {
             },
             "retry": said(refer("retry"), "The default of its calls."),
             "timeout": said(refer("some_duration"), "How long a run may take, waiting included."),
+            "keep": said(refer("keep"), "How long finished runs are kept; as hence.yaml says when absent."),
         },
         "$defs": definitions,
     })
