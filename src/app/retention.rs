@@ -77,13 +77,15 @@ impl Upkeep {
         let pruned = self.pass(None).await?;
         self.removed_bytes += pruned.bytes;
         let disk_bytes = self.journal.store().disk_bytes().await?;
-        if let Some(limit) = self.retention.bytes.filter(|limit| *limit < disk_bytes && self.is_to_be_counted(disk_bytes)) {
+        if let Some(limit) =
+            self.retention.bytes.filter(|limit| (disk_bytes == 0 || *limit < disk_bytes) && self.is_to_be_counted(disk_bytes))
+        {
             self.shrink(limit).await?;
         }
         self.compact_if_worth_it().await
     }
 
-    /// What is in use is counted only where the files are larger than they may be.
+    /// What is in use is counted only where the files are larger than they may be, or where there are none.
     fn is_to_be_counted(&self, disk_bytes: u64) -> bool {
         self.counted.is_none_or(|(at, before)| COUNT_EVERY <= self.clock.now().since(at) || before + before / 20 < disk_bytes)
     }

@@ -24,6 +24,7 @@ mod load;
 mod odd;
 mod process;
 mod reload;
+mod retention;
 mod runs;
 mod schedules;
 mod schema;

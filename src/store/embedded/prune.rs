@@ -179,7 +179,8 @@ impl Core {
         for (key, value) in &records {
             let Some(hash) = key::dedupe_hash(key).filter(is_of_a_sender) else { continue };
             let Ok(remembered) = Remembered::read(value) else { continue };
-            if pass.now < remembered.until && remembered.matches.is_none() && remembered.event.time_ms() < old_ms {
+            // Also those whose window has ended: they are forgotten in their own time.
+            if remembered.matches.is_none() && remembered.event.time_ms() < old_ms {
                 pass.deduped.entry(remembered.event).or_default().push(hash);
             }
         }
