@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
-use http::{StatusCode, header};
+use http::header;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::task::TaskTracker;
 
@@ -23,8 +23,7 @@ const READER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// One at a time: each reads the whole store.
 fn alone(web: &Web) -> Result<OwnedSemaphorePermit, ProblemResponse> {
-    let text = "a backup, a count or a compaction is going on; try again when it is done";
-    Arc::clone(&web.upkeep).try_acquire_owned().ok().ok_or_else(|| ProblemResponse::new(StatusCode::CONFLICT, "store-busy", text))
+    Arc::clone(&web.upkeep).try_acquire_owned().ok().ok_or_else(super::store_busy)
 }
 
 pub(in super::super) async fn backup(State(web): State<Arc<Web>>) -> Result<Response, ProblemResponse> {
@@ -34,7 +33,7 @@ pub(in super::super) async fn backup(State(web): State<Arc<Web>>) -> Result<Resp
     // It ends with its reader, and with the server.
     TaskTracker::new().spawn(feed(Arc::clone(&web), permit, pieces, sender));
     let pieces = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-    let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [(header::CONTENT_TYPE, "application/octet-stream")];
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
