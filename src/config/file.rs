@@ -209,3 +209,34 @@ fn read_log(entry: &Entry, read: &mut ConfigFile, report: &mut Report) {
     read.log_level = fields.optional("level").and_then(|node| text(node, "level", report)).map(|at| at.value.to_string());
     fields.close(report);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::workflow::Kept;
+
+    fn retention(text: &str) -> (Retention, Vec<&'static str>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), format!("retention: {text}\n")).unwrap();
+        let (file, problems) = read(folder.path());
+        (file.retention, problems.iter().map(|problem| problem.code).collect())
+    }
+
+    #[test]
+    fn retention_is_on_and_can_be_said_by_how_a_run_ended() {
+        let days = |days: u64| Kept::For(Duration::from_secs(days * 86_400));
+        assert_eq!(ConfigFile::default().retention, Retention { runs: Keep::all(days(30)), events: days(30), bytes: Some(10 << 30) });
+        let (read, problems) = retention("{age: {succeeded: 7d, failed: forever}, bytes: 1GiB}");
+        let runs = Keep { succeeded: Some(days(7)), failed: Some(Kept::Forever), canceled: Some(days(30)) };
+        assert_eq!((read, problems), (Retention { runs, events: days(7), bytes: Some(1 << 30) }, vec![]));
+        let (read, problems) = retention("{age: forever, events: 2d, bytes: unlimited}");
+        assert_eq!((read, problems), (Retention { runs: Keep::all(Kept::Forever), events: days(2), bytes: None }, vec![]));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_retention_is_told() {
+        let (read, problems) = retention("{age: {succeeded: a while}, events: 0s, bytes: plenty, disk: 1GiB}");
+        assert_eq!(read, Retention::default());
+        assert_eq!(problems, [codes::BAD_DURATION, codes::BAD_DURATION, codes::BAD_SIZE, codes::UNKNOWN_KEY]);
+    }
+}

@@ -1,8 +1,9 @@
 //! How long finished runs are kept: `keep` of a workflow, `retention.age` of hence.yaml.
 
-use super::read::some_duration;
 use super::{Fields, Report};
+use crate::domain::time::parse_duration;
 use crate::domain::workflow::{Keep, Kept};
+use crate::workflow::problem::codes;
 use crate::workflow::yaml::{Entry, Kind, Node};
 
 /// What is kept until a person takes it away.
@@ -22,8 +23,14 @@ pub(crate) fn read_keep(entry: &Entry, what: &'static str, report: &mut Report) 
 
 /// A duration or `forever`.
 pub(crate) fn read_kept(node: &Node, key: &str, report: &mut Report) -> Option<Kept> {
-    if node.as_text() == Some(FOREVER) {
+    let text = node.as_text().unwrap_or_default();
+    if text == FOREVER {
         return Some(Kept::Forever);
     }
-    some_duration(node, key, report).map(Kept::For)
+    let kept = parse_duration(text).ok().filter(|age| !age.is_zero());
+    if kept.is_none() {
+        let message = format!("`{key}` is a duration longer than nothing, or `{FOREVER}`");
+        report.error(codes::BAD_DURATION, node.span, message, format!("write `{key}: 30d` or `{key}: {FOREVER}`"));
+    }
+    kept.map(Kept::For)
 }
