@@ -32,7 +32,7 @@ pub struct Accept {
 pub struct DedupeKey {
     /// A SHA-256 of scope and key.
     pub hash: [u8; 32],
-    /// From then on the key is new again. Keys are also forgotten when the event is.
+    /// From then on the key is new again. Until then it is known, also when retention has forgotten the event.
     pub until: Timestamp,
 }
 

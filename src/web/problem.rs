@@ -93,7 +93,14 @@ fn refused(error: &StoreError) -> ProblemResponse {
         StoreError::Overloaded { .. } => ("overloaded", error.to_string()),
         StoreError::Full(_) => ("disk-full", "the server's disk is full: nothing was stored, send it again later".to_owned()),
         StoreError::Closed => ("shutting-down", "the server is shutting down: nothing was stored, send it again".to_owned()),
-        StoreError::Locked(_) | StoreError::NewerFormat { .. } | StoreError::Damaged(_) | StoreError::Io(_) | StoreError::BadUrl(_) => {
+        StoreError::Locked(_)
+        | StoreError::NewerFormat { .. }
+        | StoreError::Damaged(_)
+        | StoreError::Io(_)
+        | StoreError::BadBackup(_)
+        | StoreError::NotEmpty
+        | StoreError::Missing(_)
+        | StoreError::BadUrl(_) => {
             ("store-unavailable", "the server's store cannot be used: nothing was stored, send it again later".to_owned())
         }
     };

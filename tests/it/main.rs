@@ -31,6 +31,7 @@ mod load;
 mod odd;
 mod process;
 mod reload;
+mod retention;
 mod runs;
 mod saga;
 mod schedules;

@@ -103,6 +103,11 @@ impl<K: Kv> Kv for Faulty<K> {
         self.inner.range(from, to, order, visit)
     }
 
+    fn disk_bytes(&self) -> Result<u64, StoreError> {
+        self.alive()?;
+        self.inner.disk_bytes()
+    }
+
     fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
         self.alive()?;
         let nth = self.writes.fetch_add(1, Ordering::SeqCst) + 1;

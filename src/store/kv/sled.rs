@@ -11,9 +11,9 @@ use sled::{Config, Db};
 
 use super::super::StoreError;
 use super::folder::Folder;
-use super::sled_log;
 use super::slot::{Slot, Trouble};
 use super::{Batch, Kv, Order, VALUE_MAX_BYTES, Visit, io_error, no_panic};
+use super::{sled_copy, sled_log};
 
 /// Memory for pages; sled's own default is 1 GiB.
 pub const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -21,9 +21,10 @@ pub const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Part of the recipe; a store keeps the size it was made with.
 pub const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 
-/// sled's names in its folder.
-const LOG_FILE: &str = "db";
-const CONF_FILE: &str = "conf";
+/// sled's log, which is all it has; its name in the folder.
+pub const LOG_FILE: &str = "db";
+/// sled's own settings.
+pub(super) const CONF_FILE: &str = "conf";
 
 /// Ours: there once something was stored. sled takes an empty or lost log for a new store.
 const USED_FILE: &str = "used";
@@ -54,6 +55,7 @@ impl Sled {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.to_owned();
         let folder = Folder::open(folder)?;
+        sled_copy::settle(&path).map_err(|error| io_error(&format!("put a copy in place in {}", path.display()), &error))?;
         let open = open_database(&folder, &path)?;
         let used = AtomicBool::new(folder.file(USED_FILE).exists());
         Ok(Self { open: Slot::new("sled", open), settling: RwLock::default(), used, folder, path })
@@ -115,7 +117,7 @@ fn remove_half_made_snapshots(path: &Path) -> std::io::Result<()> {
 
 /// sled's own threads may hold its file a moment longer than the handle that was closed. The folder
 /// is locked by this process, so nobody else can be waited for.
-fn wait_for_last_handle(log: &Path) -> std::io::Result<()> {
+pub(super) fn wait_for_last_handle(log: &Path) -> std::io::Result<()> {
     match File::open(log) {
         Ok(log) => log.lock(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -185,6 +187,29 @@ impl Kv for Sled {
             open.log.sync_data().map_err(|error| io_error("sync the sled log", &error))
         })?;
         self.mark_used()
+    }
+
+    fn disk_bytes(&self) -> Result<u64, StoreError> {
+        self.folder.disk_bytes()
+    }
+
+    fn begin_copy(&self) -> Result<Option<Box<dyn Kv>>, StoreError> {
+        sled_copy::remove(&self.path).map_err(|error| io_error("remove an old copy", &error))?;
+        Ok(Some(Box::new(Self::open(&sled_copy::folder(&self.path))?)))
+    }
+
+    fn take_copy(&self) -> Result<(), StoreError> {
+        let exchange = || {
+            let failed = |error: std::io::Error| io_error("put the copy in place", &error);
+            wait_for_last_handle(&self.folder.file(LOG_FILE)).map_err(failed)?;
+            sled_copy::declare_whole(&self.path).map_err(failed)?;
+            sled_copy::settle(&self.path).map_err(failed)
+        };
+        self.open.exchange(exchange, || open_database(&self.folder, &self.path))
+    }
+
+    fn drop_copy(&self) -> Result<(), StoreError> {
+        sled_copy::settle(&self.path).map_err(|error| io_error("remove a copy", &error))
     }
 }
 
