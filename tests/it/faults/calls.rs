@@ -69,9 +69,13 @@ fn disturbed(project: &Project, workflow: &'static str, case: &Case, fault: Faul
             Err(_) => TestApp::resume(project, base.clone()).await.unwrap(),
         };
         let mut refused = false;
-        while !case.send.to(&app, workflow).await {
-            refused = true;
-        }
+        // A sender may wait for what its run says, and a run for the disk.
+        let sent_and_ended = async {
+            while !case.send.to(&app, workflow).await {
+                refused = true;
+            }
+            all_ended(&app, || false).await;
+        };
         let time_passes = async {
             loop {
                 assert!(tokio::time::timeout(MOMENT, std::future::pending::<()>()).await.is_err());
@@ -80,7 +84,7 @@ fn disturbed(project: &Project, workflow: &'static str, case: &Case, fault: Faul
         };
         must("the runs end", async {
             tokio::select! {
-                () = all_ended(&app, || false) => {}
+                () = sent_and_ended => {}
                 () = time_passes => {}
             }
         })
