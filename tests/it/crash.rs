@@ -9,6 +9,7 @@ use hence::connector::Request;
 use hence::domain::failure::{Failure, FailureKind};
 use hence::domain::id::RunId;
 use hence::domain::journal::{Address, Entry, Fact, Outcome};
+use hence::domain::run::Status;
 use hence::store::kv::Kv;
 use hence::store::kv::faulty::{Death, Faulty};
 use hence::store::kv::memory::Memory;
@@ -16,6 +17,7 @@ use hence::store::{RunFilter, Store, embedded};
 use ring::hmac;
 use serde_json::{Value, json};
 
+use crate::support::project::PUBLIC_URL;
 use crate::support::{Life, Project, Recorder, TestApp, ok};
 
 /// A workflow, and how it is set off.
@@ -25,13 +27,15 @@ pub(super) struct Case {
     pub(super) deduplicates: bool,
     /// Other workflows that it brings into action.
     others: &'static [&'static str],
+    /// Its sender waits for what the run says.
+    waits: bool,
     /// Steps that go side by side: which of two a crash meets is not decided here.
     beside: &'static [&'static str],
 }
 
 impl Case {
     fn new(send: Send) -> Self {
-        Self { send, deduplicates: true, others: &[], beside: &[] }
+        Self { send, deduplicates: true, others: &[], waits: false, beside: &[] }
     }
 }
 
@@ -45,6 +49,7 @@ pub(super) fn events() -> BTreeMap<&'static str, Case> {
     });
     let order =
         json!({"id": "o-1", "shipping": "express", "email": "ada@example.com", "items": [{"sku": "a"}, {"sku": "b"}, {"sku": "c"}]});
+    let refund = json!({"order": "o-1", "amount": 250, "email": "ada@example.com"});
     let saga = json!({"id": "o-1", "amount": 40, "email": "ada@example.com", "items": [{"sku": "a"}]});
     let person = || json!({"email": "ada@example.com"});
     let post = |path, body| Send::Post { path, github: false, body };
@@ -52,19 +57,27 @@ pub(super) fn events() -> BTreeMap<&'static str, Case> {
         ("order-saga", Case::new(post("order-saga", saga))),
         ("drip-campaign", Case::new(post("campaign", person()))),
         ("digest", Case::new(post("signups", person()))),
-        ("search", Case { deduplicates: false, ..Case::new(post("search", json!({"q": "ada"}))) }),
+        ("search", Case { deduplicates: false, waits: true, ..Case::new(post("search", json!({"q": "ada"}))) }),
         ("unsubscribe", Case { deduplicates: false, ..Case::new(post("unsubscribe?email=ada@example.com", json!({}))) }),
         ("capture-lead", Case::new(Send::Post { path: "leads", github: false, body: lead })),
         ("issue-triage", Case::new(Send::Post { path: "github", github: true, body: issue })),
         ("fulfil-order", Case { beside: &["reserve[", "tell/"], ..Case::new(Send::Post { path: "orders", github: false, body: order }) }),
         ("inbox", Case { deduplicates: false, ..Case::new(Send::Post { path: "inbox/crm/contacts", github: false, body: json!({}) }) }),
         ("daily-digest", Case { deduplicates: false, ..Case::new(Send::ByHand(json!({}))) }),
+        ("refund", Case { deduplicates: false, beside: &["0/then/decision/notify"], ..Case::new(Send::ByHand(refund)) }),
     ])
 }
 
 pub(super) enum Send {
     Post { path: &'static str, github: bool, body: Value },
     ByHand(Value),
+}
+
+impl Case {
+    /// Sends; whether it was acknowledged. Time stands still meanwhile, but for a sender that waits for the run.
+    async fn send(&self, app: &TestApp, workflow: &str, is_dead: impl Fn() -> bool) -> bool {
+        if self.waits { self.send.while_time_goes_on(app, workflow, is_dead).await } else { self.send.to(app, workflow).await }
+    }
 }
 
 impl Send {
@@ -229,12 +242,40 @@ pub(super) async fn all_ended(app: &TestApp, or: impl Fn() -> bool) {
             }
         };
         let open: Vec<_> = runs.iter().filter(|run| !run.status.is_final()).collect();
+        for run in open.iter().filter(|run| run.status == Status::Waiting) {
+            if answered(app, run.id, &or).await {
+                return None;
+            }
+        }
         if let Some(wake) = open.iter().filter_map(|run| run.wake).min() {
             app.clock.advance_to(wake);
         }
         (!runs.is_empty() && open.is_empty()).then_some(())
     })
     .await;
+}
+
+/// A person says yes to what a run asks, once they have been told. Whether there is a question: no time passes until it is answered.
+async fn answered(app: &TestApp, run: RunId, is_dead: &impl Fn() -> bool) -> bool {
+    let shown = app.get(&format!("/runs/{run}")).await.body;
+    let steps = shown["steps"].as_array().cloned().unwrap_or_default();
+    if steps.iter().any(|step| step["status"] == "retrying") {
+        return false;
+    }
+    let Some(question) = steps.iter().find(|step| step["status"] == "waiting" && step["asked"].is_string()) else { return false };
+    if let Some(link) = question["link"].as_str() {
+        // Refused, a person presses the button again.
+        loop {
+            let answer = app.http.post(link.replace(PUBLIC_URL, &app.url)).json(&json!({"decision": "approve"}));
+            match app.send(answer).await.status {
+                200 => break,
+                503 if is_dead() => break,
+                503 => {}
+                other => panic!("{other}"),
+            }
+        }
+    }
+    true
 }
 
 /// What the store says about all runs of these workflows, read beside any server.
@@ -268,7 +309,7 @@ pub(super) fn undisturbed(project: &Project, workflow: &'static str, case: &Case
     life(async {
         let app =
             TestApp::resume(project, Life { kv: Arc::clone(&faulty) as Arc<dyn Kv>, ..Life::new(Arc::clone(&recorder)) }).await.unwrap();
-        assert!(case.send.while_time_goes_on(&app, workflow, || false).await);
+        assert!(case.send(&app, workflow, || false).await);
         all_ended(&app, || false).await;
         let stories = stories(&memory, &names).await;
         assert_eq!(stories.iter().filter(|told| told.workflow == workflow).count(), 1, "{workflow} starts one run");
@@ -301,7 +342,7 @@ fn disturbed(
     let acknowledged = life(async {
         let first = Life { kv: Arc::clone(&faulty) as Arc<dyn Kv>, ..base.clone() };
         let Ok(app) = TestApp::resume(project, first).await else { return false };
-        let acknowledged = case.send.while_time_goes_on(&app, workflow, || faulty.is_dead()).await;
+        let acknowledged = case.send(&app, workflow, || faulty.is_dead()).await;
         all_ended(&app, || faulty.is_dead()).await;
         acknowledged
     });
@@ -311,7 +352,7 @@ fn disturbed(
         let app = TestApp::resume(project, second).await.unwrap();
         if !acknowledged {
             // The sender got no answer, so it sends again.
-            assert!(case.send.while_time_goes_on(&app, workflow, || false).await, "{at}");
+            assert!(case.send(&app, workflow, || false).await, "{at}");
         }
         all_ended(&app, || false).await;
     });

@@ -46,7 +46,8 @@ impl Committer {
                 }
                 Err(error) => {
                     outage.failed(&error, waiting.len());
-                    for (feed, waiting, done) in waiting {
+                    for (mut feed, waiting, done) in waiting {
+                        self.tell_posted(&mut feed).await;
                         doubt(&mut doubtful, feed, &waiting);
                         answer(done, Err(error.clone()));
                     }
@@ -70,6 +71,16 @@ impl Committer {
         for item in items {
             if self.feed.send(item).await.is_err() {
                 // The executor has stopped; what is stored goes on at the next start.
+                return;
+            }
+        }
+    }
+
+    /// What reached the disk all the same may be waited for, and nobody may write again for long: to look costs little.
+    async fn tell_posted(&self, feed: &mut Vec<Feed>) {
+        let posted: Vec<Feed> = feed.extract_if(.., |item| matches!(item, Feed::Posted(_))).collect();
+        for item in posted {
+            if self.feed.send(item).await.is_err() {
                 return;
             }
         }

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+/// What links begin with: the address of the server is another one after each start.
+pub const PUBLIC_URL: &str = "https://hence.example.com";
+
 /// A folder with workflows, gone when dropped.
 pub struct Project(tempfile::TempDir);
 
@@ -42,6 +45,8 @@ impl Project {
 
     fn shipped_but(wanted: impl Fn(&str) -> bool) -> Self {
         let project = Self::new(&[]);
+        let settings = fs::read_to_string(project.dir().join("hence.yaml")).unwrap();
+        project.write("hence.yaml", &format!("public_url: {PUBLIC_URL}\n{settings}"));
         for folder in ["workflows", "scripts"] {
             for entry in fs::read_dir(repository().join(folder)).unwrap() {
                 let path = entry.unwrap().path();
