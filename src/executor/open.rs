@@ -28,8 +28,7 @@ impl From<StoreError> for Closed {
 pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Box<FreshRun>>) -> Result<Option<Driver<'e>>, Closed> {
     let store = executor.journal.store();
     let (name, revision, event, accepted, facts) = if let Some(fresh) = fresh {
-        let FreshRun { run, event } = *fresh;
-        let accepted = event.head.received;
+        let FreshRun { run, event, accepted } = *fresh;
         (run.workflow, run.revision, event, accepted, run.facts)
     } else {
         let Some(head) = store.run(id).await? else { return Err(Closed::Broken("it is not in the store".to_owned())) };

@@ -231,7 +231,9 @@ impl Intake {
     pub async fn cancel(&self, run: RunId) -> Result<bool, Refusal> {
         self.journal.cancel(run).await.map_err(|error| match error {
             CommitError::Store(error) => Refusal::Store(error),
-            CommitError::Unknown(_) | CommitError::Fenced(_) | CommitError::Conflict { .. } => Refusal::NoRun(run),
+            CommitError::Unknown(_) | CommitError::Fenced(_) | CommitError::Conflict { .. } | CommitError::NoEvent(_) => {
+                Refusal::NoRun(run)
+            }
         })
     }
 }

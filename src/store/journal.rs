@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Accept, Accepted, Commit, CommitError, NewRun, Store, StoreError, Write, Written};
+use super::{Accept, Accepted, Commit, CommitError, NewRun, Replay, Store, StoreError, Write, Written};
 use crate::domain::event::Event;
 use crate::domain::id::RunId;
+use crate::domain::time::Timestamp;
 
 /// The most writes that go into one batch.
 const BATCH_LIMIT: usize = 1024;
@@ -34,6 +35,8 @@ pub struct FreshRun {
     pub run: NewRun,
     /// Its event.
     pub event: Arc<Event>,
+    /// When it was accepted: with the event, or later for a replay.
+    pub accepted: Timestamp,
 }
 
 /// The store, its committer and what is known about runs beyond it.
@@ -106,17 +109,39 @@ impl Journal {
     /// # Errors
     /// When the store cannot, or too many runs wait already; nothing is stored then.
     pub async fn accept(&self, accept: Accept) -> Result<Accepted, StoreError> {
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        if self.backlog_limit <= waiting && !accept.runs.is_empty() {
-            return Err(StoreError::Overloaded { waiting, limit: self.backlog_limit });
+        if !accept.runs.is_empty() {
+            self.check_backlog()?;
         }
-        let feed: Vec<Feed> =
-            accept.runs.iter().map(|run| Feed::Run(Box::new(FreshRun { run: run.clone(), event: Arc::clone(&accept.event) }))).collect();
+        let accepted = accept.event.head.received;
+        let fresh = |run: &NewRun| FreshRun { run: run.clone(), event: Arc::clone(&accept.event), accepted };
+        let feed: Vec<Feed> = accept.runs.iter().map(|run| Feed::Run(Box::new(fresh(run)))).collect();
         match self.write(Write::Accept(accept), feed).await? {
             Written::Accepted(accepted) => Ok(accepted),
             Written::Refused(CommitError::Store(error)) => Err(error),
             other => Err(out_of_step(&other)),
         }
+    }
+
+    /// Starts a further run for an event that is stored. Durable on return, also when the caller goes away meanwhile.
+    ///
+    /// # Errors
+    /// When the event is gone, the store cannot, or too many runs wait already; nothing is stored then.
+    pub async fn replay(&self, replay: Replay, event: Arc<Event>) -> Result<(), CommitError> {
+        self.check_backlog()?;
+        let fresh = FreshRun { run: replay.run.clone(), event, accepted: replay.accepted };
+        match self.write(Write::Replay(replay), vec![Feed::Run(Box::new(fresh))]).await? {
+            Written::Accepted(_) => Ok(()),
+            Written::Refused(error) => Err(error),
+            other => Err(out_of_step(&other).into()),
+        }
+    }
+
+    fn check_backlog(&self) -> Result<(), StoreError> {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if self.backlog_limit <= waiting {
+            return Err(StoreError::Overloaded { waiting, limit: self.backlog_limit });
+        }
+        Ok(())
     }
 
     /// Adds facts to a run. Durable on return.

@@ -84,6 +84,9 @@ pub enum CommitError {
     /// There is no such run.
     #[error("there is no {0}")]
     Unknown(RunId),
+    /// The event of a replay is not in the store any more.
+    #[error("{0} is not in the store any more")]
+    NoEvent(EventId),
     /// The store itself failed; nothing of the batch was written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -131,6 +134,32 @@ pub struct NewRun {
     pub revision: Revision,
     /// Facts it begins with: none, or that its condition failed.
     pub facts: Vec<Entry>,
+}
+
+/// A further run for an event that is stored already.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// The run to start, with the facts it takes over.
+    pub run: NewRun,
+    /// The event.
+    pub event: EventId,
+    /// When the replay was asked for: the new run counts from then.
+    pub accepted: Timestamp,
+    /// What it replays.
+    pub of: ReplayOf,
+}
+
+/// Which run a run replays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayOf {
+    /// The earlier run.
+    pub run: RunId,
+    /// The step from which everything is done anew; nothing for the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Address>,
+    /// How many of its first facts are those of the earlier run.
+    #[serde(default)]
+    pub facts: u32,
 }
 
 /// What became of an accepted event.
@@ -181,6 +210,8 @@ pub struct RunError {
 pub enum Write {
     /// An event and its runs.
     Accept(Accept),
+    /// A further run for an event that is there; refused when it is not.
+    Replay(Replay),
     /// Facts of a run.
     Commit(Commit),
     /// A person wants this run to end. Kept until the run has ended; its owner is told.
@@ -192,14 +223,14 @@ pub enum Write {
 /// What came of a [`Write`], in the same order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Written {
-    /// Of an accept.
+    /// Of an accept or a replay; a replay is always new.
     Accepted(Accepted),
     /// Of a commit or cursor: done.
     Committed,
     /// Of a cancel: whether the run was still open.
     Canceling(bool),
     /// Refused; the other writes of the batch are not touched. A new event is refused only with
-    /// [`StoreError::Full`], below the free-space watermark.
+    /// [`StoreError::Full`], below the free-space watermark; a replay also without its event.
     Refused(CommitError),
 }
 
@@ -226,6 +257,9 @@ pub struct RunHead {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<RunError>,
+    /// The run that it replays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<ReplayOf>,
 }
 
 /// A run that has not ended, as `load` finds it. Small: there may be a million of them.
@@ -248,6 +282,8 @@ pub struct RunFilter {
     pub status: Vec<Status>,
     /// Only those accepted at or after this time.
     pub since: Option<Timestamp>,
+    /// Only those that replay another one.
+    pub replays: bool,
     /// Only those older than this one: the page after it.
     pub before: Option<RunId>,
 }

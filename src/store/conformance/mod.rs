@@ -7,6 +7,7 @@ mod accept;
 mod commit;
 mod list;
 mod reopen;
+mod replay;
 
 use std::sync::Arc;
 
@@ -51,6 +52,10 @@ pub async fn check_all(fresh: &dyn Fn() -> Place) {
     list::the_newest_id_is_known(&*open()).await;
     reopen::everything_is_there_after_a_restart(&fresh()).await;
     reopen::an_older_owner_is_fenced(&fresh()).await;
+    replay::a_replay_is_a_further_run_of_the_same_event(&*open()).await;
+    replay::a_replay_without_its_event_is_refused(&*open()).await;
+    replay::facts_of_every_size_are_taken_over(&*open()).await;
+    replay::a_replay_is_there_after_a_restart(&fresh()).await;
 }
 
 const REVISION: Revision = Revision([7; 32]);

@@ -190,5 +190,6 @@ fn filtered(filter: &RunFilter, id: RunId, value: &[u8]) -> Result<Option<RunHea
         return Ok(None);
     }
     let head = run.head(id)?;
-    Ok(filter.workflow.as_deref().is_none_or(|name| name == &*head.workflow).then_some(head))
+    let wanted = filter.workflow.as_deref().is_none_or(|name| name == &*head.workflow) && (!filter.replays || head.replay_of.is_some());
+    Ok(wanted.then_some(head))
 }

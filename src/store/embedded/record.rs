@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::super::{OpenRun, RunError, RunHead, StoreError};
+use super::super::{NewRun, OpenRun, ReplayOf, RunError, RunHead, StoreError};
 use crate::domain::event::EventHead;
 use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::run::Status;
@@ -157,11 +157,14 @@ pub(super) struct RunRecord {
 #[derive(Debug, Serialize, Deserialize)]
 struct Fixed {
     workflow: Arc<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replay_of: Option<ReplayOf>,
 }
 
 impl RunRecord {
-    pub(super) fn new(workflow: &Arc<str>, revision: Revision, event: EventId, accepted: Timestamp) -> Result<Self, StoreError> {
-        let fixed = to_json(&Fixed { workflow: Arc::clone(workflow) })?;
+    pub(super) fn new(run: &NewRun, event: EventId, accepted: Timestamp, replay_of: Option<&ReplayOf>) -> Result<Self, StoreError> {
+        let fixed = to_json(&Fixed { workflow: Arc::clone(&run.workflow), replay_of: replay_of.cloned() })?;
+        let revision = run.revision;
         let (status, error) = (Status::Queued, Vec::new());
         Ok(Self { len: 0, status, cancel: false, accepted, updated: accepted, wake: None, event, revision, fixed, error })
     }
@@ -217,10 +220,10 @@ impl RunRecord {
     }
 
     pub(super) fn head(&self, id: RunId) -> Result<RunHead, StoreError> {
-        let Fixed { workflow } = from_json("a run", &self.fixed)?;
+        let Fixed { workflow, replay_of } = from_json("a run", &self.fixed)?;
         let error = if self.error.is_empty() { None } else { Some(from_json("a run's error", &self.error)?) };
         let Self { revision, event, status, accepted, updated, wake, .. } = *self;
-        Ok(RunHead { id, workflow, revision, event, status, accepted, updated, wake, error })
+        Ok(RunHead { id, workflow, revision, event, status, accepted, updated, wake, error, replay_of })
     }
 }
 
@@ -247,7 +250,16 @@ mod tests {
     use super::*;
 
     fn record() -> RunRecord {
-        RunRecord::new(&Arc::from("lead"), Revision([9; 32]), EventId::from_bytes([1; 16]), Timestamp(5)).unwrap()
+        let run = NewRun { id: RunId::from_bytes([2; 16]), workflow: Arc::from("lead"), revision: Revision([9; 32]), facts: Vec::new() };
+        RunRecord::new(&run, EventId::from_bytes([1; 16]), Timestamp(5), None).unwrap()
+    }
+
+    #[test]
+    fn a_run_of_an_earlier_version_is_read() {
+        let run = RunRecord { fixed: br#"{"workflow":"lead"}"#.to_vec(), ..record() };
+        assert_eq!(run.write(), record().write(), "a run that replays nothing is written as ever");
+        let head = RunRecord::read(&run.write().unwrap()).unwrap().head(RunId::from_bytes([2; 16])).unwrap();
+        assert_eq!((&*head.workflow, head.replay_of), ("lead", None));
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::ops::ControlFlow;
 use std::sync::{MutexGuard, PoisonError};
 
 use super::super::kv::{Batch, Order};
-use super::super::{Accept, Accepted, Commit, CommitError, Cursor, DedupeKey, Epoch, NewRun, RevisionFiles, StoreError, Write, Written};
+use super::super::{
+    Accept, Accepted, Commit, CommitError, Cursor, DedupeKey, Epoch, NewRun, Replay, ReplayOf, RevisionFiles, StoreError, Write, Written,
+};
 use super::record::{EventRecord, Remembered, RunRecord, to_json, write_open};
 use super::{Core, View, Writer, key, put_chunked, read};
 use crate::domain::event::EventHead;
-use crate::domain::id::{Revision, RunId};
+use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::journal::Entry;
 use crate::domain::time::Timestamp;
 
@@ -36,6 +38,7 @@ impl Core {
         for write in writes {
             written.push(match write {
                 Write::Accept(accept) => refuse_damaged(self.accept(&mut writer, &mut batch, &accept))?,
+                Write::Replay(replay) => refuse_damaged(self.replay(&mut writer, &mut batch, &replay))?,
                 Write::Commit(commit) => match self.commit(epoch, &mut batch, &commit) {
                     Ok(()) => Written::Committed,
                     Err(CommitError::Store(error)) => refuse_damaged(Err(error))?,
@@ -77,9 +80,20 @@ impl Core {
         }
         put_chunked(batch, key::event(event.head.id), &key::event_rest(event.head.id), &record);
         for run in &accept.runs {
-            put_new_run(batch, &event.head, run)?;
+            put_new_run(batch, run, event.head.id, event.head.received, None)?;
         }
         self.move_cursor(batch, accept.cursor.as_ref())?;
+        Ok(Written::Accepted(Accepted::New))
+    }
+
+    fn replay(&self, writer: &mut Writer, batch: &mut Batch, replay: &Replay) -> Result<Written, StoreError> {
+        if self.over(batch).get(&key::event(replay.event))?.is_none() {
+            return Ok(Written::Refused(CommitError::NoEvent(replay.event)));
+        }
+        if let Err(full) = admit(writer) {
+            return Ok(Written::Refused(full.into()));
+        }
+        put_new_run(batch, &replay.run, replay.event, replay.accepted, Some(&replay.of))?;
         Ok(Written::Accepted(Accepted::New))
     }
 
@@ -199,9 +213,17 @@ fn admit(writer: &mut Writer) -> Result<(), StoreError> {
     writer.gauge.as_mut().map_or(Ok(()), super::space::Gauge::admit)
 }
 
-fn put_new_run(batch: &mut Batch, event: &EventHead, new: &NewRun) -> Result<(), StoreError> {
-    let mut run = RunRecord::new(&new.workflow, new.revision, event.id, event.received)?;
+fn put_new_run(
+    batch: &mut Batch,
+    new: &NewRun,
+    event: EventId,
+    accepted: Timestamp,
+    replay_of: Option<&ReplayOf>,
+) -> Result<(), StoreError> {
+    let mut run = RunRecord::new(new, event, accepted, replay_of)?;
     add_facts(batch, new.id, &mut run, &new.facts)?;
+    // Facts that a replay takes over keep their times.
+    run.updated = run.updated.max(accepted);
     put_run(batch, new.id, &run, None)
 }
 

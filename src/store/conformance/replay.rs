@@ -1,0 +1,91 @@
+//! Further runs for events that are stored.
+
+use super::super::{Accepted, CommitError, NewRun, OpenRun, Replay, ReplayOf, RunFilter, Store, Write, Written};
+use super::accept::SIZES;
+use super::{Place, REVISION, accept, accept_new, commit, commit_ok, deduped, evaluated, event_id, finished, run_id, time, write};
+use crate::domain::id::{Revision, RunId};
+use crate::domain::journal::{Address, Entry};
+use crate::domain::run::Status;
+
+/// The `nth` run of the event of that time again, as a run of a later time.
+fn replay(of: (u64, u32), at_ms: u64, facts: Vec<Entry>) -> Replay {
+    let earlier = ReplayOf { run: run_id(of.0, of.1), from: Some(Address::new("b")), facts: u32::try_from(facts.len()).unwrap() };
+    let run = NewRun { id: run_id(at_ms, 0), workflow: "a".into(), revision: Revision([8; 32]), facts };
+    Replay { run, event: event_id(of.0), accepted: time(at_ms), of: earlier }
+}
+
+async fn replays(store: &dyn Store) -> Vec<RunId> {
+    let page = store.runs(RunFilter { replays: true, ..RunFilter::default() }, 10).await.unwrap();
+    page.items.into_iter().map(|run| run.id).collect()
+}
+
+pub(super) async fn a_replay_is_a_further_run_of_the_same_event(store: &dyn Store) {
+    let epoch = store.acquire().await.unwrap();
+    accept_new(store, [accept(10, &["a"])]).await;
+    let old = run_id(10, 0);
+    let facts = vec![evaluated(11, "a", "x"), evaluated(12, "b", "y")];
+    commit_ok(store, [commit(old, epoch, 0, facts.clone(), Status::Failed)]).await;
+    let (old_head, event) = (store.run(old).await.unwrap(), store.event(event_id(10)).await.unwrap().unwrap());
+
+    let sent = replay((10, 0), 50, facts[..1].to_vec());
+    assert_eq!(write(store, [Write::Replay(sent.clone())]).await, [Written::Accepted(Accepted::New)]);
+    let new = run_id(50, 0);
+    let head = store.run(new).await.unwrap().unwrap();
+    assert_eq!((head.event, head.revision, &*head.workflow), (event_id(10), Revision([8; 32]), "a"));
+    assert_eq!((head.status, head.accepted, head.updated), (Status::Queued, time(50), time(50)), "it counts from the replay");
+    assert_eq!(head.replay_of, Some(sent.of));
+    assert_eq!(store.facts(new).await.unwrap(), facts[..1]);
+    assert_eq!(store.load().await.unwrap(), [OpenRun { id: new, wake: None, cancel: false }]);
+
+    assert_eq!(store.run(old).await.unwrap(), old_head, "the run that is replayed stays as it is");
+    assert_eq!(store.facts(old).await.unwrap(), facts);
+    assert_eq!(store.events(None, 10).await.unwrap().items, [event.head], "and so does its event");
+    assert_eq!(replays(store).await, [new]);
+
+    commit_ok(store, [commit(new, epoch, 1, vec![finished(51)], Status::Succeeded)]).await;
+    assert_eq!(store.facts(new).await.unwrap(), [evaluated(11, "a", "x"), finished(51)]);
+    assert_eq!(store.run(new).await.unwrap().and_then(|run| run.replay_of).map(|of| of.run), Some(old));
+}
+
+pub(super) async fn a_replay_without_its_event_is_refused(store: &dyn Store) {
+    let other = Write::Accept(accept(20, &["a"]));
+    let written = write(store, [Write::Replay(replay((10, 0), 50, vec![evaluated(11, "a", "x")])), other]).await;
+    assert_eq!(written, [Written::Refused(CommitError::NoEvent(event_id(10))), Written::Accepted(Accepted::New)]);
+    assert_eq!(store.run(run_id(50, 0)).await, Ok(None));
+    assert_eq!(store.facts(run_id(50, 0)).await, Ok(Vec::new()));
+    assert_eq!(store.load().await.unwrap().len(), 1);
+    // An event of the same batch is there already.
+    let both = [Write::Accept(accept(10, &["a"])), Write::Replay(replay((10, 0), 50, Vec::new()))];
+    assert_eq!(write(store, both).await, [Written::Accepted(Accepted::New), Written::Accepted(Accepted::New)]);
+    assert_eq!(store.run(run_id(50, 0)).await.unwrap().map(|run| run.event), Some(event_id(10)));
+}
+
+pub(super) async fn facts_of_every_size_are_taken_over(store: &dyn Store) {
+    accept_new(store, [accept(10, &["a"])]).await;
+    for (at_ms, size) in (100..).zip(SIZES) {
+        let facts = vec![evaluated(11, "a", &"ü".repeat(size)), evaluated(12, "b", "x")];
+        write(store, [Write::Replay(replay((10, 0), at_ms, facts.clone()))]).await;
+        assert!(store.facts(run_id(at_ms, 0)).await.unwrap() == facts, "{size}");
+    }
+}
+
+pub(super) async fn a_replay_is_there_after_a_restart(place: &Place) {
+    let store = place().unwrap();
+    accept_new(&*store, [deduped(accept(10, &["a"]), 1, 1_000)]).await;
+    let sent = replay((10, 0), 50, vec![evaluated(11, "a", "x")]);
+    write(&*store, [Write::Replay(sent.clone())]).await;
+    drop(store);
+
+    let store = place().unwrap();
+    let head = store.run(run_id(50, 0)).await.unwrap().unwrap();
+    assert_eq!((head.replay_of, head.accepted), (Some(sent.of), time(50)));
+    assert_eq!(store.facts(run_id(50, 0)).await.unwrap(), [evaluated(11, "a", "x")]);
+    assert_eq!(store.load().await.unwrap().len(), 2);
+    assert_eq!(store.newest().await, Ok(time(50)));
+    let first = store.run(run_id(10, 0)).await.unwrap().unwrap();
+    assert_eq!((first.replay_of, first.revision), (None, REVISION));
+    // A repeat of the event is told of its first run, not of the replay.
+    let repeat = write(&*store, [Write::Accept(deduped(accept(60, &["a"]), 1, 1_000))]).await;
+    let Written::Accepted(Accepted::Duplicate { event, matches }) = &repeat[0] else { unreachable!("{repeat:?}") };
+    assert_eq!((*event, matches.len()), (event_id(10), 1));
+}
