@@ -9,6 +9,7 @@ pub mod failure;
 pub mod id;
 pub mod journal;
 pub mod next;
+pub mod replay;
 pub mod retry;
 pub mod run;
 pub mod schedule;

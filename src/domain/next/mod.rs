@@ -172,4 +172,4 @@ fn blocked<'w>(walk: Walk<'w, '_>, deadline: Option<Timestamp>) -> Next<'w> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -15,15 +15,15 @@ use crate::domain::retry::{Retry, hash};
 use crate::domain::run::StepState;
 use crate::domain::workflow::{Call, Case, Code, OnError, StepKind, Wait};
 
-const BEGIN: Timestamp = Timestamp(1_000_000);
+pub(in crate::domain) const BEGIN: Timestamp = Timestamp(1_000_000);
 
-fn id() -> RunId {
+pub(in crate::domain) fn id() -> RunId {
     RunId::new(Parts { time_ms: 1, counter: 0, chance: 7, shard: 0 })
 }
 
 /// A step without its address: that depends on where it ends up.
 #[derive(Debug, Clone)]
-enum Shape {
+pub(in crate::domain) enum Shape {
     Call,
     Script,
     Set,
@@ -38,14 +38,14 @@ enum Shape {
 }
 
 #[derive(Debug, Clone)]
-struct Drawn {
-    shape: Shape,
-    named: bool,
-    conditional: bool,
-    on_error: u8,
+pub(in crate::domain) struct Drawn {
+    pub(in crate::domain) shape: Shape,
+    pub(in crate::domain) named: bool,
+    pub(in crate::domain) conditional: bool,
+    pub(in crate::domain) on_error: u8,
 }
 
-fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
+pub(in crate::domain) fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
     let leaf = prop_oneof![
         4 => Just(Shape::Call),
         3 => Just(Shape::Script),
@@ -127,7 +127,7 @@ fn build(drawn: &[Drawn], prefix: &str) -> Vec<Step> {
         .collect()
 }
 
-fn workflow(drawn: &[Drawn]) -> Workflow {
+pub(in crate::domain) fn workflow(drawn: &[Drawn]) -> Workflow {
     let handler = [Drawn { shape: Shape::Call, named: false, conditional: false, on_error: 9 }];
     Workflow {
         name: "drawn".into(),
@@ -190,7 +190,7 @@ fn fact(todo: &Todo<'_>, run: &Run, now: Timestamp) -> Fact {
 }
 
 /// Drives a run from these facts to its end; gives all facts.
-fn drive(workflow: &Workflow, begin: Vec<Entry>) -> Vec<Entry> {
+pub(in crate::domain) fn drive(workflow: &Workflow, begin: Vec<Entry>) -> Vec<Entry> {
     let mut entries = begin.clone();
     let mut run = Run::replay(id(), BEGIN, begin).unwrap();
     let mut now = BEGIN.max(run.at);
@@ -225,7 +225,7 @@ fn drive(workflow: &Workflow, begin: Vec<Entry>) -> Vec<Entry> {
 }
 
 /// How a run ended and what each step gave, times left out.
-fn story(entries: &[Entry]) -> (String, BTreeMap<Address, String>) {
+pub(in crate::domain) fn story(entries: &[Entry]) -> (String, BTreeMap<Address, String>) {
     let outcome = entries.iter().rev().find_map(|entry| {
         let Fact::RunFinished { outcome } = &entry.fact else { return None };
         Some(format!("{outcome:?}"))

@@ -1,0 +1,138 @@
+//! From any step of any workflow: a replay goes on from there, does nothing again that was done before, and ends as a whole run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::super::places::{Places, is_within};
+use super::super::{Refused, Reused, reuse};
+use crate::domain::Value;
+use crate::domain::id::Revision;
+use crate::domain::journal::{Address, Entry, Fact};
+use crate::domain::next::tests::{BEGIN, Drawn, Shape, drawn, drive, id, story, workflow};
+use crate::domain::next::{Next, next};
+use crate::domain::run::Run;
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::Workflow;
+
+/// Every step that something happened to, but those of the run's own handler.
+fn steps_in(entries: &[Entry]) -> BTreeSet<Address> {
+    let of_the_run = |step: &&Address| step.as_str().starts_with("on_error/");
+    entries.iter().filter_map(|entry| entry.fact.step()).filter(|step| !of_the_run(step)).cloned().collect()
+}
+
+fn any_shape(drawn: &[Drawn], test: &dyn Fn(&Shape) -> bool) -> bool {
+    drawn.iter().any(|step| {
+        let inside = match &step.shape {
+            Shape::If(a, b) | Shape::Switch(a, b) | Shape::Parallel(a, b, _) => any_shape(a, test) || any_shape(b, test),
+            Shape::Foreach(a, _) | Shape::Repeat(a) => any_shape(a, test),
+            Shape::Call | Shape::Script | Shape::Set | Shape::Fail | Shape::Stop | Shape::Wait => false,
+        };
+        inside || test(&step.shape)
+    })
+}
+
+fn is_side_by_side(shape: &Shape) -> bool {
+    matches!(shape, Shape::Parallel(..)) || matches!(shape, Shape::Foreach(_, n) if 1 < *n)
+}
+
+fn is_done(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::CallSucceeded { .. }
+            | Fact::StepEvaluated { .. }
+            | Fact::VarsSet { .. }
+            | Fact::IterationEnded { .. }
+            | Fact::RoundEnded { .. }
+    )
+}
+
+/// What each step gave, times left out: in branches side by side they depend on which was faster.
+fn outputs(entries: &[Entry]) -> BTreeMap<Address, Value> {
+    fn timeless(value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                map.remove("now");
+                map.values_mut().for_each(timeless);
+            }
+            Value::Array(items) => items.iter_mut().for_each(timeless),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let output = |entry: &Entry| {
+        let (Fact::CallSucceeded { step, output, .. } | Fact::StepEvaluated { step, output }) = &entry.fact else { return None };
+        let mut output = Value::clone(output);
+        timeless(&mut output);
+        Some((step.clone(), output))
+    };
+    entries.iter().filter_map(output).collect()
+}
+
+/// What must hold of any replay: the step is next, and the run goes on from there to an end.
+fn check_goes_on(workflow: &Workflow, reused: &Reused) -> Vec<Entry> {
+    assert!(reused.facts.iter().all(|entry| entry.fact.step().is_some_and(|step| !is_within(step.as_str(), reused.from.as_str()))));
+    let run = Run::replay(id(), BEGIN, reused.facts.clone()).unwrap();
+    let Next::Perform { todos, .. } = next(workflow, &run, Timestamp(i64::MAX)) else { panic!("nothing to do: {reused:?}") };
+    assert!(todos.iter().any(|todo| is_within(todo.address.as_str(), reused.from.as_str())), "{todos:?}");
+    // It also checks that nothing that is done is asked for again.
+    drive(workflow, reused.facts.clone())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn from_any_step_on_a_run_ends_as_the_whole_one(drawn in drawn()) {
+        let workflow = workflow(&drawn);
+        let whole = drive(&workflow, Vec::new());
+        let (races, forks) = (any_shape(&drawn, &|shape| matches!(shape, Shape::Parallel(_, _, true))), any_shape(&drawn, &is_side_by_side));
+        for from in steps_in(&whole) {
+            let reused = match reuse(id(), (&workflow, &workflow), &whole, from.as_str(), &|_, _| true) {
+                Ok(reused) => reused,
+                Err(refused) => {
+                    prop_assert!(races && matches!(refused, Refused::NotReached { .. }), "{}: {:?}", from, refused);
+                    continue;
+                }
+            };
+            let again = check_goes_on(&workflow, &reused);
+            let before: Vec<Entry> =
+                whole.iter().take_while(|entry| !entry.fact.step().is_some_and(|step| is_within(step.as_str(), from.as_str()))).cloned().collect();
+            for entry in before.iter().filter(|entry| is_done(&entry.fact)) {
+                prop_assert!(reused.facts.contains(entry), "{:?} was done before {}", entry, from);
+            }
+            if !forks {
+                prop_assert_eq!(&reused.facts, &before);
+                prop_assert_eq!(story(&again), story(&whole));
+            } else if !races {
+                let (again, whole) = (outputs(&again), outputs(&whole));
+                for (step, output) in &again {
+                    prop_assert!(whole.get(step).is_none_or(|before| before == output), "{}", step);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn in_another_workflow_what_is_taken_over_fits_or_it_is_refused(old in drawn(), new in drawn()) {
+        let (old, new) = (workflow(&old), Workflow { revision: Revision([1; 32]), ..workflow(&new) });
+        let entries = drive(&old, Vec::new());
+        for from in steps_in(&drive(&new, Vec::new())) {
+            if let Ok(reused) = reuse(id(), (&old, &new), &entries, from.as_str(), &|old, new| old.kind == new.kind) {
+                check_goes_on(&new, &reused);
+                for step in steps_in(&reused.facts) {
+                    let kind = |workflow: &Workflow| Places::of(workflow).get(step.as_str()).map(|place| place.step.kind.word());
+                    prop_assert_eq!(kind(&old), kind(&new));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_panics(drawn in drawn(), text in "[a-z0-9/\\[\\]]{0,12}|.*") {
+        let workflow = workflow(&drawn);
+        let entries = drive(&workflow, Vec::new());
+        if let Ok(reused) = reuse(id(), (&workflow, &workflow), &entries, &text, &|_, _| true) {
+            check_goes_on(&workflow, &reused);
+        }
+    }
+}
