@@ -121,6 +121,7 @@ impl App {
             ids,
             secrets: Arc::clone(&secrets),
             body_limit_bytes: config.limits.body_bytes,
+            rebuild: Arc::from(project::rebuild(&config)),
         });
         let revisions = Arc::new(Revisions::new(Arc::clone(&current), project::rebuild(&config)));
         let executor = Arc::new(Executor {

@@ -6,6 +6,8 @@ mod check;
 mod client;
 mod events;
 mod init;
+mod listing;
+mod replay;
 mod run;
 mod runs;
 mod schema;
@@ -76,6 +78,8 @@ enum Command {
     Show(show::ShowArgs),
     /// End a run
     Cancel(cancel::CancelArgs),
+    /// Do a run once more, or all failed runs of a workflow: in its current revision
+    Replay(replay::ReplayArgs),
     /// List accepted events, newest first
     Events(events::EventsArgs),
     /// Print the JSON Schema of a workflow file, for editors
@@ -131,6 +135,7 @@ pub fn run() -> ExitCode {
         Command::Runs(args) => runs::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Cancel(args) => cancel::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Schema => Ok(schema::run()),
         Command::Init(args) => init::run(&args),

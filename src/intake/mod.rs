@@ -1,6 +1,7 @@
 //! The only door in. Whatever happens outside comes through [`Intake::submit`]: matched against
 //! the workflows' conditions, stored with the runs it starts, and only then acknowledged.
 
+pub mod replay;
 pub mod schedule;
 pub mod verify;
 pub mod webhook;
@@ -33,6 +34,8 @@ pub struct Intake {
     pub secrets: Arc<Secrets>,
     /// The largest body, in bytes, where a hook does not say.
     pub body_limit_bytes: usize,
+    /// Compiles the revision that an earlier run followed.
+    pub rebuild: replay::Rebuild,
 }
 
 /// A workflow whose trigger concerns an event.
@@ -111,6 +114,24 @@ pub enum Refusal {
     /// There is no such run.
     #[error("there is no {0}")]
     NoRun(RunId),
+    /// The run to replay has not ended.
+    #[error("{0} has not ended: wait for its end, or cancel it first")]
+    RunOpen(RunId),
+    /// The event of the run to replay.
+    #[error("{0} is not in the store any more, so {1} cannot be replayed")]
+    NoEvent(EventId, RunId),
+    /// The workflow's file is bad, and its last good revision is what new events get.
+    #[error("the file of workflow `{0}` has an error now: mend it first (see `hence check`), so that the replay follows what it says")]
+    BadWorkflow(String),
+    /// The workflow's `if` says that the event does not concern it.
+    #[error("the `if` of workflow `{0}` is false for this event now: nothing to do")]
+    NotMatched(String),
+    /// The replay cannot begin with that step.
+    #[error("{0}")]
+    NoStep(String),
+    /// What was done cannot be reused.
+    #[error("{0}")]
+    NotReusable(String),
     /// The store would not take it.
     #[error(transparent)]
     Store(#[from] StoreError),

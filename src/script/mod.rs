@@ -17,6 +17,7 @@ mod room;
 mod scope;
 mod size;
 mod template;
+mod written;
 
 #[cfg(test)]
 mod hostile_library_tests;

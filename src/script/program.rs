@@ -38,7 +38,7 @@ struct Compiled {
 }
 
 #[derive(Debug)]
-enum What {
+pub(super) enum What {
     Piece(Piece),
     Template(Template),
 }
@@ -153,6 +153,10 @@ impl Program {
     /// As `value`, and when it is missing or a list, map or function.
     pub fn text(&self, code: Code, scope: &mut Scope) -> Result<String, Failure> {
         self.evaluate(code, scope, Self::text_here)
+    }
+
+    pub(super) fn what(&self, code: Code) -> Option<&What> {
+        self.codes.get(usize::try_from(code.0).ok()?).map(|compiled| &compiled.what)
     }
 
     fn value_here(&self, what: &What, scope: &mut Scope) -> Result<Value, Failure> {

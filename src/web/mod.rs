@@ -47,6 +47,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/runs", get(api::runs::list).post(api::runs::start))
         .route("/runs/{id}", get(api::runs::show))
         .route("/runs/{id}/cancel", post(api::runs::cancel))
+        .route("/runs/{id}/replay", post(api::replay::replay))
         .route("/stats", get(api::stats::show))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)

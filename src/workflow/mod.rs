@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod file;
 pub mod lint;
 pub mod problem;
+pub mod same;
 pub mod schema;
 pub mod selftest;
 pub mod words;

@@ -73,9 +73,9 @@ impl Send {
 }
 
 /// What a run came to: how it ended, and what became of each step. Attempts are not part of it.
-type Story = (String, BTreeMap<Address, String>);
+pub(crate) type Story = (String, BTreeMap<Address, String>);
 
-fn story(entries: &[Entry]) -> Story {
+pub(crate) fn story(entries: &[Entry]) -> Story {
     let mut steps = BTreeMap::new();
     let mut outcome = "open".to_owned();
     for Entry { fact, .. } in entries {
@@ -135,14 +135,14 @@ fn recorder(flaky: bool, memory: &Memory, workflow: &'static str) -> Arc<Recorde
 }
 
 /// Runs a future in a runtime of its own that is thrown away at the end, tasks and all: a crash.
-fn life<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn life<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let result = runtime.block_on(work);
     runtime.shutdown_background();
     result
 }
 
-async fn all_ended(app: &TestApp, or: impl Fn() -> bool) {
+pub(crate) async fn all_ended(app: &TestApp, or: impl Fn() -> bool) {
     app.until(async |app| {
         if or() {
             return Some(());
@@ -164,7 +164,7 @@ async fn all_ended(app: &TestApp, or: impl Fn() -> bool) {
 }
 
 /// What the store says about all runs, read beside any server.
-async fn stories(memory: &Memory, workflow: &str) -> Vec<(RunId, Vec<Entry>)> {
+pub(crate) async fn stories(memory: &Memory, workflow: &str) -> Vec<(RunId, Vec<Entry>)> {
     let store = embedded::over(Arc::new(memory.clone()), None).unwrap();
     let mut stories = Vec::new();
     // The clock may pass the due time of a schedule: its runs are another story.
@@ -175,7 +175,7 @@ async fn stories(memory: &Memory, workflow: &str) -> Vec<(RunId, Vec<Entry>)> {
     stories
 }
 
-fn done_calls(stories: &[(RunId, Vec<Entry>)]) -> BTreeSet<String> {
+pub(crate) fn done_calls(stories: &[(RunId, Vec<Entry>)]) -> BTreeSet<String> {
     let done = |run: &RunId, entry: &Entry| match &entry.fact {
         Fact::CallSucceeded { step, .. } => Some(format!("{run}/{step}")),
         _ => None,

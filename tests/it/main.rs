@@ -23,6 +23,7 @@ mod load;
 mod odd;
 mod process;
 mod reload;
+mod replay;
 mod runs;
 mod schedules;
 mod schema;

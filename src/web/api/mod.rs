@@ -1,6 +1,7 @@
-//! `/api`: reads what happened, starts and cancels runs. Its JSON types are its own (`view`).
+//! `/api`: reads what happened, starts, cancels and replays runs. Its JSON types are its own (`view`).
 
 pub(super) mod events;
+pub(super) mod replay;
 pub(super) mod runs;
 pub(super) mod stats;
 mod view;

@@ -1,11 +1,12 @@
 //! What the API shows, apart from what is stored: the stored form may change, this may not.
 
-use crate::domain::Value;
 use crate::domain::event::{Event, EventHead, MatchResult};
 use crate::domain::journal::{Entry, Fact, Outcome};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Trigger, Verify};
-use crate::store::RunHead;
+use crate::domain::{Map, Value};
+use crate::intake::replay::Replayed;
+use crate::store::{ReplayOf, RunHead};
 use crate::workflow::catalog::Loaded;
 use serde_json::json;
 
@@ -101,6 +102,25 @@ pub(super) fn run(head: &RunHead) -> Value {
         if let Some(error) = &head.error {
             map.insert("error".into(), json!(error));
         }
+        if let Some(of) = &head.replay_of {
+            replay_of(map, of);
+        }
+    }
+    shown
+}
+
+fn replay_of(map: &mut Map, of: &ReplayOf) {
+    map.insert("replay_of".into(), json!(of.run));
+    if let Some(from) = &of.from {
+        map.insert("replay_from".into(), json!(from));
+    }
+}
+
+pub(super) fn replayed(replayed: &Replayed) -> Value {
+    let Replayed { run, workflow, revision, event, of } = replayed;
+    let mut shown = json!({"run": run, "workflow": workflow, "revision": revision, "event": event});
+    if let Value::Object(map) = &mut shown {
+        replay_of(map, of);
     }
     shown
 }
@@ -112,23 +132,24 @@ pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry]) -> Value {
         _ => None,
     });
     if let Value::Object(map) = &mut shown {
-        map.insert("steps".into(), Value::Array(steps(entries)));
+        let reused = head.replay_of.as_ref().map_or(0, |of| of.facts);
+        map.insert("steps".into(), Value::Array(steps(entries, usize::try_from(reused).unwrap_or(usize::MAX))));
         map.insert("output".into(), output.cloned().unwrap_or_default());
     }
     shown
 }
 
-/// One line per step, in the order in which something first happened to each.
-fn steps(entries: &[Entry]) -> Vec<Value> {
+/// One line per step, in the order in which something first happened to each. The first `reused` facts are an earlier run's.
+fn steps(entries: &[Entry], reused: usize) -> Vec<Value> {
     let mut order = Vec::new();
     let mut shown = std::collections::HashMap::new();
-    for Entry { at, fact } in entries {
+    for (position, Entry { at, fact }) in entries.iter().enumerate() {
         let Some(step) = fact.step() else { continue };
         if !shown.contains_key(step) {
             order.push(step);
         }
         let at = at.to_string();
-        let line = match fact {
+        let mut line = match fact {
             Fact::StepSkipped { .. } => json!({"step": step, "status": "skipped", "at": at}),
             Fact::BranchTaken { branch, .. } => json!({"step": step, "status": "taken", "branch": branch, "at": at}),
             Fact::VarsSet { vars, .. } => json!({"step": step, "status": "done", "output": vars, "at": at}),
@@ -155,6 +176,9 @@ fn steps(entries: &[Entry]) -> Vec<Value> {
             Fact::IterationEnded { .. } => continue,
             Fact::ConditionFailed { .. } | Fact::RunTimedOut { .. } | Fact::CancelRequested | Fact::RunFinished { .. } => continue,
         };
+        if let (Value::Object(map), true) = (&mut line, position < reused) {
+            map.insert("reused".into(), json!(true));
+        }
         shown.insert(step, line);
     }
     order.into_iter().filter_map(|step| shown.remove(step)).collect()
