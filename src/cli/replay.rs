@@ -17,17 +17,20 @@ const PAGE_LIMIT: usize = 1000;
 const FOUND_LIMIT: usize = 10_000;
 
 #[derive(Debug, Args)]
-#[command(mut_arg("status", |arg| arg.help("Only these: succeeded, failed, canceled; several with commas [default: failed]")))]
+#[command(
+    mut_arg("workflow", |arg| arg.help("Every run of this workflow that --status and --since name")),
+    mut_arg("status", |arg| arg.help("Only these: succeeded, failed, canceled; several with commas [default: failed]"))
+)]
 pub(super) struct ReplayArgs {
     /// The run's id; without it the runs of --workflow
     #[arg(required_unless_present = "workflow", conflicts_with_all = ["workflow", "status", "since", "limit", "yes"])]
     run: Option<String>,
     /// Do everything from this step on anew, and nothing before it: a step's id or address
-    #[arg(long, value_name = "STEP", requires = "run")]
+    #[arg(long, value_name = "STEP", conflicts_with = "workflow")]
     from: Option<String>,
     #[command(flatten)]
     which: WhichRuns,
-    /// How many runs at most, oldest first
+    /// How many runs at most, the oldest first
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Do it; without this the runs are only shown

@@ -2,6 +2,7 @@
 //! usage, 3 no server, 4 store damaged or in use.
 
 mod check;
+mod replay;
 mod runs;
 mod shutdown;
 mod store;

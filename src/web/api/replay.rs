@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -24,9 +25,10 @@ struct Replay {
 pub(in super::super) async fn replay(
     State(web): State<Arc<Web>>,
     Path(text): Path<String>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ProblemResponse> {
     let run = id(&text)?;
+    let body = body.map_err(|rejection| bad_request(rejection.body_text()))?;
     let read = || serde_json::from_slice::<Replay>(&body).map_err(|error| bad_request(format!("{error}; expected {{\"from\": \"STEP\"}}")));
     let Replay { from } = if body.is_empty() { Replay::default() } else { read()? };
     let replayed = web.intake.replay(run, from.as_deref()).await?;

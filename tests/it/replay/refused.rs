@@ -31,6 +31,7 @@ async fn runs_that_are_open_or_unknown() {
     check(&app, "run_1", json!({}), (400, "bad-request"), "`run_1` is not an id").await;
     check(&app, run, json!({"form": "charge"}), (400, "bad-request"), "unknown field `form`, expected `from`").await;
     check(&app, run, json!("charge"), (400, "bad-request"), "{\"from\": \"STEP\"}").await;
+    check(&app, run, json!({"from": "x".repeat(2 << 20)}), (400, "bad-request"), "length limit exceeded").await;
     let answer = app.api(Method::GET, &format!("/runs/{run}/replay"), None).await;
     assert_eq!((answer.status, answer.header("allow")), (405, "POST"));
 }

@@ -40,9 +40,10 @@ fn steps(prefix: &str, named: &[Named]) -> Vec<Step> {
             let retry = Retry::default();
             StepKind::Call(Call { connector, action, using: None, with, retry, timeout, at_most_once, idempotency_key: None })
         };
-        let (kind, on_error) = match kind {
-            Kind::Caught(kind, handler) => (&**kind, OnError::Steps(inside(handler, "on_error/"))),
-            kind => (kind, OnError::Fail),
+        let (kind, on_error) = if let Kind::Caught(kind, handler) = kind {
+            (&**kind, OnError::Steps(inside(handler, "on_error/")))
+        } else {
+            (kind, OnError::Fail)
         };
         let kind = match kind {
             Kind::Call => call(false),
