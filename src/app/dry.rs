@@ -45,7 +45,7 @@ pub fn dry(dir: &Path, workflow: &str, body: Value, now: Timestamp) -> Result<Dr
     let masks = selftest::secret_names(loaded).into_iter().map(|name| (name, Secret::new(MASK)));
     let masks = Secrets::new(masks.collect());
     let event = EventFile { body: Some(body), ..EventFile::default() };
-    let event = selftest::event(&event, loaded, now);
+    let event = Arc::new(selftest::event(&event, loaded, now));
     let none = BTreeMap::new();
     let mut mocks = Mocks::new(&none).or(json!({"status": 200, "headers": {}, "body": {}}));
     let trace = selftest::drive(loaded, &event, &masks, &mut mocks);

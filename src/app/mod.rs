@@ -3,6 +3,7 @@
 
 mod dry;
 mod listen;
+mod plan;
 mod project;
 mod reload;
 mod runtime;
@@ -22,13 +23,14 @@ use crate::clock::{Clock, Ids, SystemClock};
 use crate::config::{self, Config};
 use crate::connector::{Connector, Registry};
 use crate::domain::secret::Secret;
-use crate::executor::{Executor, Revisions, Stop};
+use crate::executor::{Executor, Listeners, Revisions, Stop};
 use crate::intake::Intake;
 use crate::store::{self, Journal, Store, StoreError};
 use crate::web::{self, Web};
 use crate::workflow::catalog::Current;
 
 pub use dry::{Dry, dry};
+pub use plan::{Outlined, outline};
 pub use project::{Checked, check};
 pub use runtime::runtime;
 pub use selftest::{Tested, TestedWorkflow, selftest};
@@ -112,13 +114,13 @@ impl App {
         project::store_revisions(&*store, &catalog).await?;
         let current = Arc::new(Current::new(catalog));
         let (journal, committer, feed) = Journal::new(Arc::clone(&store), config.limits.backlog);
-        let ids = Ids::new(u64::from_be_bytes(random()?), store.newest().await?);
+        let ids = Arc::new(Ids::new(u64::from_be_bytes(random()?), store.newest().await?));
         let secrets = Arc::new(config.secrets.clone());
         let intake = Arc::new(Intake {
             journal: Arc::clone(&journal),
             current: Arc::clone(&current),
             clock: Arc::clone(&clock),
-            ids,
+            ids: Arc::clone(&ids),
             secrets: Arc::clone(&secrets),
             body_limit_bytes: config.limits.body_bytes,
             rebuild: Arc::from(project::rebuild(&config)),
@@ -133,6 +135,9 @@ impl App {
             secrets,
             epoch,
             driving_limit: config.limits.driving,
+            ids,
+            link: Box::new(|_, _| String::new()),
+            listeners: Listeners::default(),
         });
         let (tasks, stop, stopping) = (TaskTracker::new(), Stop::default(), CancellationToken::new());
         // The committer lives as long as somebody can write: it is not waited for.
@@ -147,6 +152,7 @@ impl App {
             intake: Arc::clone(&intake),
             token: token.clone(),
             problems: ArcSwap::from_pointee(problems),
+            settings: config.outline.clone(),
             seen_writable: tokio::sync::Mutex::default(),
             stopping: stopping.clone(),
         });

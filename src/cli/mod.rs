@@ -7,6 +7,7 @@ mod client;
 mod events;
 mod init;
 mod listing;
+mod plan;
 mod replay;
 mod run;
 mod runs;
@@ -15,6 +16,7 @@ mod serve;
 mod show;
 mod table;
 mod test;
+mod why;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -70,6 +72,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Run the tests beside the workflows: mocked calls, a clock that jumps, no socket
     Test(test::TestArgs),
+    /// Compare a project with what a server serves: what would change
+    Plan(plan::PlanArgs),
     /// Start a workflow by hand and wait for its end
     Run(run::RunArgs),
     /// List runs, newest first
@@ -82,6 +86,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// List accepted events, newest first
     Events(events::EventsArgs),
+    /// Tell for an event which workflows it matched, and why not the others
+    Why(why::WhyArgs),
     /// Print the JSON Schema of a workflow file, for editors
     Schema,
     /// Write a new project that runs as it is
@@ -131,12 +137,14 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Cancel(args) => cancel::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Events(args) => events::run(&args),
+        Command::Why(args) => why::run(&args),
         Command::Schema => Ok(schema::run()),
         Command::Init(args) => init::run(&args),
     };

@@ -10,6 +10,7 @@ use crate::domain::retry::Retry;
 use crate::workflow::file::read::{choice, duration, list, size, text, whole};
 use crate::workflow::file::{Fields, Report, read_retry};
 use crate::workflow::lint::look_for_keys;
+use crate::workflow::plan::digest;
 use crate::workflow::problem::{Problem, Severity, codes};
 use crate::workflow::yaml::{Entry, Kind, Node, Span, parse};
 
@@ -28,6 +29,8 @@ pub(super) struct RawConnection {
 /// What the file says.
 #[derive(Debug)]
 pub(super) struct ConfigFile {
+    /// Of its text; nothing when there is no file.
+    pub(super) digest: Option<String>,
     pub(super) listen: Option<String>,
     pub(super) data: Option<PathBuf>,
     pub(super) store: Option<String>,
@@ -44,6 +47,7 @@ pub(super) struct ConfigFile {
 impl Default for ConfigFile {
     fn default() -> Self {
         Self {
+            digest: None,
             listen: None,
             data: None,
             store: None,
@@ -73,6 +77,7 @@ pub(super) fn read(dir: &Path) -> (ConfigFile, Vec<Problem>) {
     let (node, mut problems) = parse(&file, &text);
     let mut report = Report::new(file);
     let read = node.and_then(|node| read_root(&node, &mut report)).unwrap_or_default();
+    let read = ConfigFile { digest: Some(digest(&text)), ..read };
     problems.extend(report.into_problems());
     // A server that worked yesterday is not kept from starting by it.
     let soften = |problem: Problem| if problem.code == codes::SECRET_IN_THE_OPEN { problem.severity(Severity::Warning) } else { problem };

@@ -1,12 +1,13 @@
 //! Connections: settings in which `${secrets.NAME}` stands for a secret, and nothing else may.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::file::{FILE, RawConnection};
 use crate::connector::registry::Connection;
 use crate::domain::secret::Secrets;
 use crate::domain::{Map, Value};
+use crate::workflow::plan::{ConnectionOutline, digest};
 use crate::workflow::problem::{Problem, codes};
 use crate::workflow::words;
 use crate::workflow::yaml::{Kind, Node};
@@ -22,6 +23,34 @@ pub(super) fn connections(
         (name, Connection { connector: raw.connector, settings: Arc::new(settings) })
     };
     raw.into_iter().map(connection).collect()
+}
+
+/// The connections as a plan compares them: without their settings.
+pub(super) fn outlines(raw: &BTreeMap<String, RawConnection>) -> Vec<ConnectionOutline> {
+    let outline = |(name, raw): (&String, &RawConnection)| {
+        let mut secrets = BTreeSet::new();
+        let settings: Map = raw.settings.iter().map(|entry| (entry.key.to_string(), written(&entry.value))).collect();
+        for entry in &raw.settings {
+            entry.value.for_each_text(&mut |text| secrets.extend(secrets_in(&text.raw)));
+        }
+        let digest = digest(&Value::Object(settings).to_string());
+        ConnectionOutline { name: name.clone(), connector: raw.connector.to_string(), secrets, digest }
+    };
+    raw.iter().map(outline).collect()
+}
+
+fn secrets_in(text: &str) -> impl Iterator<Item = String> {
+    let holes = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+    holes.filter_map(|(hole, _)| hole.trim().strip_prefix("secrets.").map(str::to_owned))
+}
+
+/// A setting as written.
+fn written(node: &Node) -> Value {
+    match &node.kind {
+        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::Text => Value::from(&*node.raw),
+        Kind::List(items) => items.iter().map(written).collect(),
+        Kind::Map(entries) => Value::Object(entries.iter().map(|entry| (entry.key.to_string(), written(&entry.value))).collect()),
+    }
 }
 
 struct Fill<'a> {

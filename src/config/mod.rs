@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::connector::registry::Connection;
 use crate::domain::retry::Retry;
 use crate::domain::secret::{Secret, Secrets};
+use crate::workflow::plan::SettingsOutline;
 use crate::workflow::problem::Problem;
 
 pub use address::{ServerAddress, admin_token, forget_address, server_address, write_address};
@@ -47,6 +48,8 @@ pub struct Config {
     pub ca_files: Vec<PathBuf>,
     /// Named accounts.
     pub connections: BTreeMap<String, Connection>,
+    /// The file in the words of a plan.
+    pub outline: SettingsOutline,
     /// Named retries.
     pub retries: BTreeMap<String, Retry>,
     /// Bounds.
@@ -105,6 +108,7 @@ pub fn load(dir: &Path, flags: Flags) -> Loaded {
     let (file, mut problems) = file::read(dir);
     let (secrets, wrong) = secrets::read(dir, &environment);
     problems.extend(wrong);
+    let outline = SettingsOutline { digest: file.digest, connections: interpolate::outlines(&file.connections) };
     let connections = interpolate::connections(file.connections, &secrets, &mut problems);
     let data = flags.data.or(file.data.map(|data| dir.join(data))).unwrap_or_else(|| data_folder(dir));
     let store = flags.store.or(file.store).unwrap_or_else(|| format!("redb://{}", data.display()));
@@ -116,6 +120,7 @@ pub fn load(dir: &Path, flags: Flags) -> Loaded {
         egress_allow: file.egress_allow,
         ca_files: file.ca_files.into_iter().map(|path| dir.join(path)).collect(),
         connections,
+        outline,
         retries: file.retries,
         limits: file.limits,
         secrets,

@@ -20,6 +20,12 @@ pub enum Source {
     Schedule,
     /// A person or a program, through the CLI or the API.
     Manual,
+    /// A step `emit` or `run` of a workflow.
+    Workflow,
+    /// The end of a run.
+    Run,
+    /// A person's answer to `approve`.
+    Approval,
 }
 
 impl Source {
@@ -30,6 +36,9 @@ impl Source {
             Self::Webhook => "webhook",
             Self::Schedule => "schedule",
             Self::Manual => "manual",
+            Self::Workflow => "workflow",
+            Self::Run => "run",
+            Self::Approval => "approval",
         }
     }
 }
@@ -64,10 +73,46 @@ pub struct EventHead {
     /// Says how the body is to be read.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub content_type: String,
+    /// How many events led to one another before this one: 0 for what came from outside.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u8,
+    /// The lanes that the runs around it hold, in hexadecimal: a run that is a part of them cannot wait for one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<String>,
     /// What came of it, workflow by workflow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub matches: Vec<Match>,
 }
+
+impl EventHead {
+    /// The head of something that has no more to say than this.
+    #[must_use]
+    pub fn new(id: EventId, source: Source, kind: impl Into<String>, received: Timestamp) -> Self {
+        Self {
+            id,
+            source,
+            kind: kind.into(),
+            received,
+            method: String::new(),
+            path: String::new(),
+            params: Vec::new(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            content_type: String::new(),
+            depth: 0,
+            held: Vec::new(),
+            matches: Vec::new(),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
+}
+
+/// The most events that lead to one another: a workflow that wakes itself for ever stops here.
+pub const DEPTH_MAX: u8 = 32;
 
 /// What one workflow made of an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -32,6 +32,12 @@ pub enum FailureKind {
     Interrupted,
     /// The run took longer than the workflow's `timeout`.
     RunTimeout,
+    /// What the step waited for did not come in time.
+    Expired,
+    /// A person said no.
+    Denied,
+    /// The run that the step started failed or was canceled.
+    ChildFailed,
     /// Something inside hence that a user cannot mend.
     Internal,
 }
@@ -82,6 +88,31 @@ impl Failure {
         self
     }
 
+    /// Whether a step that is done anew may end otherwise: not after a person's no, nor when only a person can decide.
+    #[must_use]
+    pub fn may_be_retried(&self) -> bool {
+        match self.kind {
+            FailureKind::Denied | FailureKind::Interrupted | FailureKind::RunTimeout | FailureKind::Internal => false,
+            FailureKind::Network
+            | FailureKind::Timeout
+            | FailureKind::Status
+            | FailureKind::EgressRefused
+            | FailureKind::AnswerTooLarge
+            | FailureKind::BadAnswer
+            | FailureKind::BadInput
+            | FailureKind::Script
+            | FailureKind::Failed
+            | FailureKind::Expired
+            | FailureKind::ChildFailed => true,
+        }
+    }
+
+    /// Whether what was waited for did not come, so that `else` follows.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.kind, FailureKind::Expired | FailureKind::Denied)
+    }
+
     /// Whether the same call may work later: network errors, timeouts, 408, 425, 429 and 5xx.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -96,6 +127,9 @@ impl Failure {
             | FailureKind::Failed
             | FailureKind::Interrupted
             | FailureKind::RunTimeout
+            | FailureKind::Expired
+            | FailureKind::Denied
+            | FailureKind::ChildFailed
             | FailureKind::Internal => false,
         }
     }

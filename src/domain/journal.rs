@@ -10,6 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::id::{EventId, RunId};
+use super::response::Response;
 use super::time::Timestamp;
 use super::{Map, Value};
 
@@ -29,6 +31,37 @@ impl Address {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same place in the workflow, without the iterations: `each/charge` for `each[3]/charge`.
+    #[must_use]
+    pub fn outside_loops(&self) -> Self {
+        let mut text = String::with_capacity(self.0.len());
+        let mut in_brackets = false;
+        for c in self.0.chars() {
+            match c {
+                '[' => in_brackets = true,
+                ']' => in_brackets = false,
+                _ if in_brackets => {}
+                _ => text.push(c),
+            }
+        }
+        Self::new(text)
+    }
+
+    /// The loops it is in, outermost first, each with its iteration: `each`, 3 for `each[3]/charge`.
+    pub fn loops(&self) -> impl Iterator<Item = (Self, u32)> {
+        self.0.match_indices('[').filter_map(|(open, _)| {
+            let (before, rest) = self.0.split_at_checked(open)?;
+            let index = rest.strip_prefix('[')?.split_once(']')?.0.parse().ok()?;
+            Some((Self::new(before), index))
+        })
+    }
+
+    /// Whether it is a step inside this one.
+    #[must_use]
+    pub fn is_inside(&self, outer: &Self) -> bool {
+        self.0.strip_prefix(&*outer.0).is_some_and(|rest| rest.starts_with(['/', '[']))
     }
 }
 
@@ -168,6 +201,86 @@ pub enum Fact {
         /// Until when.
         until: Timestamp,
     },
+    /// The events that this run gathers are all there; nothing is added from now on.
+    GatheringEnded {
+        /// How many.
+        events: u32,
+    },
+    /// There was no room for the run, and its workflow says to leave it then.
+    RunSkipped {
+        /// Why, for a person.
+        reason: Arc<str>,
+    },
+    /// A step waits for an event.
+    EventAwaited {
+        /// Where.
+        step: Address,
+        /// The event's type.
+        topic: Arc<str>,
+        /// Events from this time on count.
+        since: Timestamp,
+        /// How long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// A person was asked.
+    ApprovalAsked {
+        /// Where.
+        step: Address,
+        /// Who.
+        to: String,
+        /// What.
+        message: String,
+        /// How long they have.
+        until: Timestamp,
+    },
+    /// Another workflow's run began as a part of this one.
+    ChildStarted {
+        /// Where.
+        step: Address,
+        /// Which.
+        run: RunId,
+        /// Its workflow.
+        workflow: Arc<str>,
+    },
+    /// What a step waited for came: an event, a person's answer, the end of a child.
+    EventTaken {
+        /// Where.
+        step: Address,
+        /// The event.
+        event: EventId,
+        /// Its place among all events that can be waited for.
+        seq: u64,
+        /// The step's output.
+        output: Arc<Value>,
+    },
+    /// An event was emitted, in the same write as this fact.
+    EventEmitted {
+        /// Where.
+        step: Address,
+        /// Its name.
+        event: EventId,
+        /// Its type.
+        kind: Arc<str>,
+    },
+    /// The caller that waits for the run was answered.
+    Responded {
+        /// Where.
+        step: Address,
+        /// With what.
+        response: Arc<Response>,
+    },
+    /// A step failed and is done anew, with all that is inside it.
+    StepRetried {
+        /// Where.
+        step: Address,
+        /// Which try failed, from 1.
+        attempt: u32,
+        /// Why.
+        error: Failure,
+        /// When the next one begins.
+        due: Timestamp,
+    },
     /// A call that may happen at most once is about to be made.
     CallStarted {
         /// Where.
@@ -183,6 +296,9 @@ pub enum Fact {
         attempt: u32,
         /// The output.
         output: Arc<Value>,
+        /// There are steps that take it back if the run fails later.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        undo: bool,
     },
     /// A try failed and another one follows.
     CallRetried {
@@ -239,6 +355,15 @@ impl Fact {
             Self::IterationEnded { .. } => "iteration_ended",
             Self::RoundEnded { .. } => "round_ended",
             Self::WaitBegan { .. } => "wait_began",
+            Self::GatheringEnded { .. } => "gathering_ended",
+            Self::RunSkipped { .. } => "run_skipped",
+            Self::EventAwaited { .. } => "event_awaited",
+            Self::ApprovalAsked { .. } => "approval_asked",
+            Self::ChildStarted { .. } => "child_started",
+            Self::EventTaken { .. } => "event_taken",
+            Self::EventEmitted { .. } => "event_emitted",
+            Self::Responded { .. } => "responded",
+            Self::StepRetried { .. } => "step_retried",
             Self::CallStarted { .. } => "call_started",
             Self::CallSucceeded { .. } => "call_succeeded",
             Self::CallRetried { .. } => "call_retried",
@@ -262,12 +387,24 @@ impl Fact {
             | Self::IterationEnded { step, .. }
             | Self::RoundEnded { step, .. }
             | Self::WaitBegan { step, .. }
+            | Self::EventAwaited { step, .. }
+            | Self::ApprovalAsked { step, .. }
+            | Self::ChildStarted { step, .. }
+            | Self::EventTaken { step, .. }
+            | Self::EventEmitted { step, .. }
+            | Self::Responded { step, .. }
+            | Self::StepRetried { step, .. }
             | Self::CallStarted { step, .. }
             | Self::CallSucceeded { step, .. }
             | Self::CallRetried { step, .. }
             | Self::StepFailed { step, .. }
             | Self::RunStopped { step, .. } => Some(step),
-            Self::ConditionFailed { .. } | Self::RunTimedOut { .. } | Self::CancelRequested | Self::RunFinished { .. } => None,
+            Self::ConditionFailed { .. }
+            | Self::GatheringEnded { .. }
+            | Self::RunSkipped { .. }
+            | Self::RunTimedOut { .. }
+            | Self::CancelRequested
+            | Self::RunFinished { .. } => None,
         }
     }
 }

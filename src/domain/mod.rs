@@ -4,12 +4,14 @@
 //! decides is a function from values to values, so recovery is the same code as the first run.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+pub mod admission;
 pub mod event;
 pub mod failure;
 pub mod id;
 pub mod journal;
 pub mod next;
 pub mod replay;
+pub mod response;
 pub mod retry;
 pub mod run;
 pub mod schedule;

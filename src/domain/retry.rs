@@ -47,10 +47,16 @@ impl Retry {
         if attempt >= self.attempts || !failure.is_transient() {
             return None;
         }
+        Some(self.due_after(failure, run, step, attempt, now))
+    }
+
+    /// When to try again after `attempt` (from 1) failed at `now`, if it is tried again.
+    #[must_use]
+    pub fn due_after(&self, failure: &Failure, run: RunId, step: &Address, attempt: u32, now: Timestamp) -> Timestamp {
         let bound_ms = u64::try_from(self.bound(attempt).as_millis()).unwrap_or(u64::MAX);
         let draw = hash(run, step, attempt);
         let wait_ms = if bound_ms == u64::MAX { draw } else { draw % (bound_ms + 1) };
-        Some(now.after(Duration::from_millis(wait_ms.max(failure.retry_after_ms.unwrap_or(0)))))
+        now.after(Duration::from_millis(wait_ms.max(failure.retry_after_ms.unwrap_or(0))))
     }
 }
 

@@ -96,6 +96,15 @@ impl std::fmt::Display for Rule {
 }
 
 impl Rule {
+    /// The zone whose clock it follows; UTC where it follows none.
+    #[must_use]
+    pub fn zone(&self) -> TimeZone {
+        match self {
+            Self::Cron(cron) => cron.zone.clone(),
+            Self::Every(_) | Self::At(_) => TimeZone::UTC,
+        }
+    }
+
     /// The first due time after `time`, or nothing when there is none.
     #[must_use]
     pub fn next_after(&self, time: Timestamp) -> Option<Timestamp> {

@@ -1,15 +1,18 @@
 //! What is ready, what is parked, what is being driven. One task owns all three.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::drive::{self, Claim, End};
+use super::lanes::{Lanes, Moves};
+use super::parked::Parked;
 use super::{Executor, Stop};
 use crate::clock::Wait;
+use crate::domain::admission::Lane;
 use crate::domain::id::RunId;
 use crate::domain::time::Timestamp;
 use crate::store::{Feed, FreshRun, OpenRun};
@@ -22,6 +25,21 @@ struct Ready {
     run: RunId,
     fresh: Option<Box<FreshRun>>,
     cancel: bool,
+    skip: bool,
+}
+
+impl Ready {
+    fn new(run: RunId) -> Self {
+        Self { run, fresh: None, cancel: false, skip: false }
+    }
+}
+
+/// A run in hand.
+struct Driven {
+    cancel: CancellationToken,
+    /// Something came that it may wait for.
+    knock: Arc<Notify>,
+    knocked: bool,
 }
 
 /// Owns every open run of this node.
@@ -33,9 +51,11 @@ pub(super) struct Dispatcher {
     ends: mpsc::Receiver<(RunId, End)>,
     ended: mpsc::Sender<(RunId, End)>,
     ready: VecDeque<Ready>,
-    timers: BTreeSet<(Timestamp, RunId)>,
-    parked: HashMap<RunId, Timestamp>,
-    driven: HashMap<RunId, CancellationToken>,
+    parked: Parked,
+    driven: HashMap<RunId, Driven>,
+    lanes: Lanes,
+    /// The lanes of parked runs that have not begun.
+    entering: HashMap<RunId, Lane>,
 }
 
 impl Dispatcher {
@@ -50,18 +70,33 @@ impl Dispatcher {
             ends,
             ended,
             ready: VecDeque::new(),
-            timers: BTreeSet::new(),
-            parked: HashMap::new(),
+            parked: Parked::default(),
             driven: HashMap::new(),
+            lanes: Lanes::default(),
+            entering: HashMap::new(),
         };
-        for OpenRun { id, wake, cancel } in open {
-            match wake {
-                Some(due) if !cancel => this.park(id, due),
-                _ => this.ready.push_back(Ready { run: id, fresh: None, cancel }),
+        for run in &open {
+            if let Some(lane) = run.lane.filter(|_| run.begun) {
+                this.lanes.hold(run.id, lane);
             }
         }
-        this.executor.journal.found_waiting(this.ready.len());
+        for run in open {
+            this.take_up(run);
+        }
         this
+    }
+
+    /// A run that was open before this start.
+    fn take_up(&mut self, open: OpenRun) {
+        let OpenRun { id, wake, cancel, begun, lane, listens } = open;
+        if !cancel && (wake.is_some() || !listens.is_empty()) {
+            self.executor.listeners.arm(id, listens.iter().map(|listening| listening.topic).collect());
+            self.parked.park(id, wake);
+            self.entering.extend(lane.filter(|_| !begun).map(|lane| (id, lane)));
+            return;
+        }
+        self.executor.journal.found_waiting(1);
+        self.enter(Ready { cancel, ..Ready::new(id) }, lane.filter(|_| !begun));
     }
 
     pub(super) async fn run(mut self) {
@@ -94,7 +129,7 @@ impl Dispatcher {
     }
 
     fn set_alarm(&self, alarm: &mut Option<(Timestamp, Wait)>) {
-        let due = self.timers.first().map(|(due, _)| *due);
+        let due = self.parked.next_due();
         if due != alarm.as_ref().map(|(due, _)| *due) {
             *alarm = due.map(|due| (due, self.executor.clock.sleep_until(due)));
         }
@@ -103,53 +138,92 @@ impl Dispatcher {
     fn take_in(&mut self, item: Feed) {
         match item {
             Feed::Run(fresh) => {
-                let keep = self.ready.len() < HANDOFF_LIMIT;
-                self.ready.push_back(Ready { run: fresh.run.id, fresh: keep.then_some(fresh), cancel: false });
+                let (run, lane) = (fresh.run.id, fresh.run.lane);
+                // One that has to wait for its turn is read again then.
+                let keep = lane.is_none() && self.ready.len() < HANDOFF_LIMIT;
+                self.enter(Ready { fresh: keep.then_some(fresh), ..Ready::new(run) }, lane);
             }
-            Feed::Cancel(run) => {
-                if let Some(token) = self.driven.get(&run) {
-                    token.cancel();
-                } else if let Some(due) = self.parked.remove(&run) {
-                    self.timers.remove(&(due, run));
-                    self.executor.journal.found_waiting(1);
-                    self.ready.push_back(Ready { run, fresh: None, cancel: true });
-                } else if let Some(ready) = self.ready.iter_mut().find(|ready| ready.run == run) {
-                    ready.cancel = true;
-                } else {
-                    // Put down before, or ended just now: driving it tells.
-                    self.executor.journal.found_waiting(1);
-                    self.ready.push_back(Ready { run, fresh: None, cancel: true });
+            Feed::Later(run, lane, due) => match self.driven.get_mut(&run) {
+                Some(driven) => driven.knocked = true,
+                None => {
+                    self.parked.park(run, Some(due));
+                    self.entering.extend(lane.map(|lane| (run, lane)));
+                }
+            },
+            Feed::Posted(topic) => {
+                for run in self.executor.listeners.of(topic) {
+                    self.knock(run);
                 }
             }
+            Feed::Cancel(run) => self.cancel(run),
+        }
+    }
+
+    /// Something came that a run may wait for.
+    fn knock(&mut self, run: RunId) {
+        if let Some(driven) = self.driven.get_mut(&run) {
+            driven.knocked = true;
+            driven.knock.notify_one();
+        } else if self.parked.take(run) {
+            self.wake(Ready::new(run));
+        }
+    }
+
+    fn cancel(&mut self, run: RunId) {
+        if let Some(driven) = self.driven.get(&run) {
+            driven.cancel.cancel();
+        } else if let Some(ready) = self.ready.iter_mut().find(|ready| ready.run == run) {
+            ready.cancel = true;
+        } else if self.lanes.leave_queue(run) {
+            // It was counted as waiting when it came.
+            self.ready.push_back(Ready { cancel: true, ..Ready::new(run) });
+        } else {
+            // Parked, put down before, or ended just now: driving it tells.
+            self.parked.take(run);
+            self.entering.remove(&run);
+            self.wake(Ready { cancel: true, ..Ready::new(run) });
         }
     }
 
     fn wake_due(&mut self) {
         let now = self.executor.clock.now();
-        while let Some((due, run)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
-            self.timers.remove(&(due, run));
-            self.parked.remove(&run);
-            self.executor.journal.found_waiting(1);
-            self.ready.push_back(Ready { run, fresh: None, cancel: false });
+        while let Some(run) = self.parked.pop_due(now) {
+            self.wake(Ready::new(run));
         }
     }
 
-    fn park(&mut self, run: RunId, due: Timestamp) {
-        self.timers.insert((due, run));
-        self.parked.insert(run, due);
+    /// A run that was parked has something to do.
+    fn wake(&mut self, ready: Ready) {
+        self.executor.journal.found_waiting(1);
+        let lane = self.entering.remove(&ready.run);
+        self.enter(ready, lane);
+    }
+
+    /// A run that is counted as waiting goes on, once there is room for it in its lane.
+    fn enter(&mut self, ready: Ready, lane: Option<Lane>) {
+        let Some(lane) = lane.filter(|_| !ready.cancel) else {
+            self.ready.push_back(ready);
+            return;
+        };
+        let Moves { begin, cancel, skip } = self.lanes.enter(ready.run, lane);
+        self.ready.extend(begin.into_iter().map(Ready::new));
+        self.ready.extend(skip.into_iter().map(|run| Ready { skip: true, ..Ready::new(run) }));
+        for run in cancel {
+            self.cancel(run);
+        }
     }
 
     fn begin_ready(&mut self) {
         while self.driven.len() < self.executor.driving_limit {
-            let Some(Ready { run, fresh, cancel }) = self.ready.pop_front() else { return };
-            let token = CancellationToken::new();
+            let Some(Ready { run, fresh, cancel, skip }) = self.ready.pop_front() else { return };
+            let (token, knock) = (CancellationToken::new(), Arc::new(Notify::new()));
             if cancel {
                 token.cancel();
             }
-            self.driven.insert(run, token.clone());
+            self.driven.insert(run, Driven { cancel: token.clone(), knock: Arc::clone(&knock), knocked: false });
             self.executor.journal.begun(run);
             let report = Report { run, end: Some(End::Lost), to: self.ended.clone() };
-            let claim = Claim { run, fresh, cancel: token };
+            let claim = Claim { run, fresh, cancel: token, knock, skip };
             let (executor, stop) = (Arc::clone(&self.executor), self.stop.clone());
             self.tracker.spawn(async move {
                 let mut report = report;
@@ -159,17 +233,27 @@ impl Dispatcher {
     }
 
     fn take_back(&mut self, run: RunId, end: End) {
-        let canceled = self.driven.remove(&run).is_some_and(|token| token.is_cancelled());
+        let driven = self.driven.remove(&run);
+        let canceled = driven.as_ref().is_some_and(|driven| driven.cancel.is_cancelled());
+        let knocked = driven.is_some_and(|driven| driven.knocked);
         self.executor.journal.put_down(run);
         match end {
-            End::Finished | End::Released => {}
-            // It parked just before it was told: drive it again to end it.
-            End::Parked(_) if canceled => {
+            End::Parked(_) if canceled || knocked => {
+                // It parked just before it was told: drive it again.
                 self.executor.journal.found_waiting(1);
-                self.ready.push_back(Ready { run, fresh: None, cancel: true });
+                self.ready.push_back(Ready { cancel: canceled, ..Ready::new(run) });
+                return;
             }
-            End::Parked(due) => self.park(run, due),
+            End::Parked(due) => {
+                self.parked.park(run, due);
+                return;
+            }
+            End::Finished | End::Released => {}
             End::Lost => tracing::error!(run.id = %run, "a run was put down by a fault in hence; it goes on at the next start"),
+        }
+        self.executor.listeners.disarm(run);
+        for next in self.lanes.leave(run) {
+            self.ready.push_back(Ready::new(next));
         }
     }
 }

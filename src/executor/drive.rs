@@ -1,23 +1,30 @@
 //! Drives one run as far as it goes: next, do, record, commit, again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::open::{Closed, open};
+use super::emit::Origin;
+use super::flush::Resting;
+use super::listen::Listened;
+use super::open::{Closed, Opened, open};
 use super::perform::{self, CallEnd};
 use super::{Executor, Stop};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::next::{Next, Task, Todo, deadline, next};
-use crate::domain::run::{Impossible, Phase, Run, Status};
+use crate::domain::run::{Impossible, Phase, Run, Stamped, Status, StepState};
 use crate::domain::time::Timestamp;
+use crate::domain::workflow::StepKind;
 use crate::script::Scope;
-use crate::store::{Commit, CommitError, FreshRun, RunError, StoreError};
+use crate::store::{Accept, CommitError, FreshRun, TopicKey};
 use crate::workflow::catalog::Loaded;
-use crate::workflow::evaluate;
+use crate::workflow::evaluate::{self, Evaluated, Shell};
 
 /// A run to drive.
 pub(super) struct Claim {
@@ -27,6 +34,10 @@ pub(super) struct Claim {
     pub(super) fresh: Option<Box<FreshRun>>,
     /// A person wants it to end.
     pub(super) cancel: CancellationToken,
+    /// Something came that it may wait for.
+    pub(super) knock: Arc<Notify>,
+    /// There is no room for it, and it is left undone then.
+    pub(super) skip: bool,
 }
 
 /// How driving ended.
@@ -34,8 +45,8 @@ pub(super) struct Claim {
 pub(super) enum End {
     /// The run has ended.
     Finished,
-    /// Nothing to do until then.
-    Parked(Timestamp),
+    /// Nothing to do until then, or until something comes that it listens to.
+    Parked(Option<Timestamp>),
     /// It goes on at the next start, or where its new owner is.
     Released,
     /// The driver itself failed.
@@ -44,7 +55,7 @@ pub(super) enum End {
 
 /// Why a run cannot be driven on.
 #[derive(Debug, thiserror::Error)]
-enum Stuck {
+pub(super) enum Stuck {
     /// Its facts were refused.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -54,7 +65,7 @@ enum Stuck {
 }
 
 /// How long to wait before the store is tried again when it cannot read or write.
-const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+pub(super) const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// So many facts of steps without calls are made durable at a time.
 const FACTS_AT_ONCE: usize = 256;
@@ -67,24 +78,34 @@ pub(super) struct Driver<'e> {
     pub(super) scope: Scope,
     /// Facts that are not durable yet.
     pub(super) buffer: Vec<Entry>,
+    /// Events and runs that these facts bring about.
+    pub(super) emits: Vec<Accept>,
+    /// What the run's own event says about where it comes from.
+    pub(super) origin: Origin,
+    /// How far each topic has been looked through.
+    pub(super) seen: HashMap<TopicKey, u64>,
 }
 
 /// Takes a run as far as it goes.
 pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End {
-    let Claim { run, fresh, cancel } = claim;
-    let mut driver = match open(executor, run, fresh).await {
-        Ok(Some(driver)) => driver,
-        Ok(None) => return End::Finished,
+    let Claim { run, fresh, cancel, knock, skip } = claim;
+    let mut driver = match open(executor, run, fresh, cancel.is_cancelled()).await {
+        Ok(Opened::Run(driver)) => driver,
+        Ok(Opened::Finished) => return End::Finished,
+        Ok(Opened::NotYet(due)) => return End::Parked(Some(due)),
         Err(Closed::Store(error)) => {
             tracing::error!(run.id = %run, error = %error, "the run cannot be read now; it is tried again in a moment");
-            return End::Parked(executor.clock.now().after(AGAIN));
+            return End::Parked(Some(executor.clock.now().after(AGAIN)));
         }
         Err(Closed::Broken(why)) => {
             tracing::error!(run.id = %run, error = why, "the run cannot go on; it is tried again at the next start");
             return End::Released;
         }
     };
-    match Box::pin(driver.go(&cancel, stop)).await {
+    if skip && let Err(error) = driver.skip() {
+        return give_up(run, &error);
+    }
+    match Box::pin(driver.go(&cancel, &knock, stop)).await {
         Ok(end) => end,
         Err(Stuck::Commit(error)) => give_up(run, &error),
         Err(Stuck::Impossible(error)) => {
@@ -103,7 +124,14 @@ fn give_up(run: RunId, error: &impl std::fmt::Display) -> End {
 }
 
 impl Driver<'_> {
-    async fn go(&mut self, cancel: &CancellationToken, stop: &Stop) -> Result<End, Stuck> {
+    /// There was no room for it in its lane.
+    fn skip(&mut self) -> Result<(), Stuck> {
+        let now = self.executor.clock.now();
+        let reason = "another run of its kind was under way, and `concurrency.mode` says not to wait";
+        self.record(now, Fact::RunSkipped { reason: reason.into() })
+    }
+
+    async fn go(&mut self, cancel: &CancellationToken, knock: &Notify, stop: &Stop) -> Result<End, Stuck> {
         let loaded = Arc::clone(&self.loaded);
         let workflow = &loaded.workflow;
         let mut calls = FuturesUnordered::new();
@@ -111,11 +139,15 @@ impl Driver<'_> {
         loop {
             let now = self.executor.clock.now();
             self.interrupt(cancel.is_cancelled(), now)?;
-            let (todos, wake) = match next(workflow, &self.run, now) {
-                Next::Perform { todos, wake } => (todos, wake),
-                Next::WaitUntil(due) => {
-                    self.flush(Status::Waiting, Some(due), stop).await?;
-                    return Ok(End::Parked(due));
+            let (todos, waits) = match next(workflow, &self.run, now) {
+                Next::Perform { todos, waits } => (todos, waits),
+                Next::Wait(waits) => {
+                    let listens = match self.listen(&waits.listens, stop).await? {
+                        Listened::Heard => continue,
+                        Listened::Nothing(listens) => listens,
+                    };
+                    self.flush(Resting { status: Status::Waiting, wake: waits.wake, listens }, stop).await?;
+                    return Ok(End::Parked(waits.wake));
                 }
                 Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
             };
@@ -124,50 +156,32 @@ impl Driver<'_> {
                     continue;
                 }
                 // A long run without calls lets others work, can be stopped, and does not begin anew after a crash.
-                self.flush(Status::Running, None, stop).await?;
+                self.flush(Resting::running(), stop).await?;
                 tokio::task::coop::consume_budget().await;
                 if !stop.soft.is_cancelled() {
                     continue;
                 }
             }
             if stop.soft.is_cancelled() && calls.is_empty() {
-                self.flush(Status::Running, None, stop).await?;
+                self.flush(Resting::running(), stop).await?;
                 return Ok(End::Released);
             }
-            let mut failed = false;
-            for todo in &todos {
-                // Nothing begins while the server stops.
-                if calling.contains(&todo.address) || stop.soft.is_cancelled() {
-                    continue;
-                }
-                let Some(call) = perform::prepare(self.executor, &loaded, todo, &mut self.scope, &self.run) else { continue };
-                match call {
-                    Ok(call) => {
-                        if call.once {
-                            self.record(now, Fact::CallStarted { step: todo.address.clone(), attempt: call.attempt })?;
-                        }
-                        // What led here is durable before the world is touched.
-                        self.flush(Status::Running, None, stop).await?;
-                        calling.push(todo.address.clone());
-                        calls.push(call.make());
-                    }
-                    Err((attempts, error)) => {
-                        failed = true;
-                        self.record(todo.moment, Fact::StepFailed { step: todo.address.clone(), attempts, error })?;
-                    }
-                }
-            }
+            let failed = self.begin_calls(&todos, &mut calling, &mut calls, stop).await?;
             if failed || calls.is_empty() {
                 continue;
             }
             // What one branch has finished is durable before another one is waited for.
-            self.flush(Status::Running, None, stop).await?;
+            self.flush(Resting::running(), stop).await?;
+            if matches!(self.listen(&waits.listens, stop).await?, Listened::Heard) {
+                continue;
+            }
             let ended = tokio::select! {
                 biased;
                 () = stop.hard.cancelled() => return Ok(End::Released),
                 ended = calls.next() => ended,
-                () = cancel.cancelled(), if !matches!(self.run.phase, Phase::Canceling) => None,
-                () = self.wake(wake) => None,
+                () = cancel.cancelled(), if !matches!(self.run.phase, Phase::Canceling { .. }) => None,
+                () = knock.notified() => None,
+                () = self.wake(waits.wake) => None,
             };
             if let Some(ended) = ended {
                 calling.retain(|address| *address != ended.address);
@@ -177,9 +191,45 @@ impl Driver<'_> {
         }
     }
 
+    /// Makes the calls that are due and not in hand. Whether the input of one could not be had.
+    async fn begin_calls<'w>(
+        &mut self,
+        todos: &[Todo<'w>],
+        calling: &mut Vec<Address>,
+        calls: &mut FuturesUnordered<BoxFuture<'w, CallEnd<'w>>>,
+        stop: &Stop,
+    ) -> Result<bool, Stuck> {
+        let loaded = Arc::clone(&self.loaded);
+        let now = self.executor.clock.now();
+        let mut failed = false;
+        for todo in todos {
+            // Nothing begins while the server stops.
+            if calling.contains(&todo.address) || stop.soft.is_cancelled() {
+                continue;
+            }
+            let Some(call) = perform::prepare(self.executor, &loaded, todo, &mut self.scope, &self.run) else { continue };
+            match call {
+                Ok(call) => {
+                    if call.once {
+                        self.record(now, Fact::CallStarted { step: todo.address.clone(), attempt: call.attempt })?;
+                    }
+                    // What led here is durable before the world is touched.
+                    self.flush(Resting::running(), stop).await?;
+                    calling.push(todo.address.clone());
+                    calls.push(call.make());
+                }
+                Err((attempts, error)) => {
+                    failed = true;
+                    self.record(todo.moment, Fact::StepFailed { step: todo.address.clone(), attempts, error })?;
+                }
+            }
+        }
+        Ok(failed)
+    }
+
     /// Lets what came from outside the steps in: a cancel, or the end of the workflow's time.
     fn interrupt(&mut self, cancel: bool, now: Timestamp) -> Result<(), Stuck> {
-        if cancel && !matches!(self.run.phase, Phase::Canceling | Phase::Finished(_)) {
+        if cancel && !matches!(self.run.phase, Phase::Canceling { .. } | Phase::Skipped | Phase::Finished(_)) {
             self.record(now, Fact::CancelRequested)?;
         }
         if let Some(timeout) = self.loaded.workflow.timeout
@@ -201,12 +251,15 @@ impl Driver<'_> {
                 continue;
             }
             let phase = std::mem::discriminant(&self.run.phase);
-            let fact = evaluate::evaluate(&loaded, todo, &mut self.scope, &self.run, now, &self.executor.secrets);
-            if let (Some(id), Fact::StepEvaluated { output, .. }) = (&todo.step.id, &fact) {
-                self.scope.set_step(id, output);
-            }
+            let shell = Shell { secrets: &self.executor.secrets, link: &*self.executor.link };
+            let fact = match evaluate::evaluate(&loaded, todo, &mut self.scope, &self.run, now, &shell) {
+                Evaluated::Fact(fact) => fact,
+                Evaluated::Emit(body) => self.emit(todo, &body, now),
+                Evaluated::Start(body) => self.start_child(todo, &body, now),
+            };
             let sets = matches!(fact, Fact::VarsSet { .. });
             self.record(if todo.task.is_timed() { now } else { todo.moment }, fact)?;
+            self.show(todo);
             if sets {
                 self.scope.set_vars(&self.run.vars);
             }
@@ -219,6 +272,14 @@ impl Driver<'_> {
         Ok(any)
     }
 
+    /// Lets later expressions see what a step gave.
+    pub(super) fn show(&mut self, todo: &Todo<'_>) {
+        let Some(id) = &todo.step.id else { return };
+        if let Some(Stamped { state: StepState::Done { output }, .. }) = self.run.steps.get(&todo.address) {
+            self.scope.set_step(id, output);
+        }
+    }
+
     /// Takes the answer of a call in. The run may have gone past the step meanwhile: another branch
     /// decided. The answer is then kept where it still belongs, and is not needed where it does not.
     fn take(&mut self, ended: CallEnd<'_>, is_awaited: bool) -> Result<(), Stuck> {
@@ -227,7 +288,8 @@ impl Driver<'_> {
         let fact = match result {
             Ok(mut output) => {
                 self.executor.secrets.mask_value(&mut output);
-                Fact::CallSucceeded { step: address.clone(), attempt, output: Arc::new(output) }
+                let undo = matches!(&step.kind, StepKind::Call(call) if !call.undo.is_empty());
+                Fact::CallSucceeded { step: address.clone(), attempt, output: Arc::new(output), undo }
             }
             Err(mut error) => {
                 self.executor.secrets.mask_text(&mut error.message);
@@ -263,56 +325,18 @@ impl Driver<'_> {
             tracing::warn!(run.id = %self.run.id, workflow.name = %self.loaded.workflow.name, step.id = step, kind = ?error.kind, status = error.status, "run failed");
         }
         let status = Status::from(&outcome);
+        self.tell_ended(&outcome, now);
         self.record(now, Fact::RunFinished { outcome })?;
-        self.flush(status, None, stop).await?;
+        self.flush(Resting { status, wake: None, listens: Vec::new() }, stop).await?;
         Ok(End::Finished)
     }
 
     /// Takes a fact in. One that cannot follow ends the driving: to go on would be to do the same step for ever.
-    fn record(&mut self, at: Timestamp, fact: Fact) -> Result<(), Stuck> {
+    pub(super) fn record(&mut self, at: Timestamp, fact: Fact) -> Result<(), Stuck> {
         let entry = Entry { at, fact };
         self.run.apply(entry.clone())?;
         self.buffer.push(entry);
         Ok(())
-    }
-
-    /// Makes the facts so far durable. While the disk is full or failing it tries again, until told to stop.
-    async fn flush(&mut self, status: Status, wake: Option<Timestamp>, stop: &Stop) -> Result<(), CommitError> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let entries = std::mem::take(&mut self.buffer);
-        let from = self.run.len.saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));
-        let error = match &self.run.phase {
-            Phase::Finished(Outcome::Failed { step, error }) => Some(RunError { step: step.clone(), message: error.message.clone() }),
-            Phase::Finished(Outcome::Succeeded { .. } | Outcome::Canceled)
-            | Phase::Steps
-            | Phase::Failing { .. }
-            | Phase::Stopped { .. }
-            | Phase::Canceling => None,
-        };
-        let commit = Commit { run: self.run.id, epoch: self.executor.epoch, from, entries, status, wake, error };
-        let mut told = false;
-        let after = self.run.len;
-        loop {
-            match self.executor.journal.commit(commit.clone()).await {
-                // The write that seemed to fail had reached the disk.
-                Err(CommitError::Conflict { len, .. }) if told && len == after => return Ok(()),
-                Err(CommitError::Store(error))
-                    if !stop.soft.is_cancelled() && !matches!(error, StoreError::Closed | StoreError::Damaged(_)) =>
-                {
-                    if !told {
-                        tracing::error!(run.id = %self.run.id, error = %error, "facts wait in memory until the store can write again");
-                        told = true;
-                    }
-                    tokio::select! {
-                        () = stop.soft.cancelled() => {}
-                        () = self.executor.clock.sleep_until(self.executor.clock.now().after(AGAIN)) => {}
-                    }
-                }
-                result => return result,
-            }
-        }
     }
 
     async fn wake(&self, at: Option<Timestamp>) {

@@ -5,7 +5,13 @@
 
 mod dispatch;
 mod drive;
+mod emit;
+mod flush;
+mod lanes;
+mod listen;
+mod listeners;
 mod open;
+mod parked;
 mod perform;
 mod revisions;
 
@@ -16,12 +22,15 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Ids};
 use crate::connector::Registry;
 use crate::domain::Map;
+use crate::domain::id::RunId;
+use crate::domain::journal::Address;
 use crate::domain::secret::Secrets;
 use crate::store::{Epoch, Feed, Journal, StoreError};
 
+pub use listeners::Listeners;
 pub use revisions::{Rebuild, Revisions};
 
 /// What the executor works with.
@@ -42,7 +51,16 @@ pub struct Executor {
     pub epoch: Epoch,
     /// How many runs are driven at once, at most.
     pub driving_limit: usize,
+    /// Names for the events and runs that runs bring about.
+    pub ids: Arc<Ids>,
+    /// The address at which a person answers an `approve`.
+    pub link: Link,
+    /// Which runs wait for which events.
+    pub listeners: Listeners,
 }
+
+/// Makes the address at which a person answers an `approve`.
+pub type Link = Box<dyn Fn(RunId, &Address) -> String + Send + Sync>;
 
 /// Ends the executor in two steps: `soft` lets calls in hand finish, `hard` drops them.
 #[derive(Debug, Clone, Default)]

@@ -16,7 +16,7 @@ use crate::domain::run::Run;
 use crate::domain::workflow::{Call, Step, StepKind};
 use crate::script::Scope;
 use crate::workflow::catalog::Loaded;
-use crate::workflow::evaluate;
+use crate::workflow::evaluate::{self, Shell};
 
 /// A call that is ready to be made.
 pub(super) struct Prepared<'w> {
@@ -59,7 +59,8 @@ pub(super) fn prepare<'w>(
     run: &Run,
 ) -> Option<Result<Prepared<'w>, (u32, Failure)>> {
     let (StepKind::Call(call), &Task::Call { attempt }) = (&todo.step.kind, &todo.task) else { return None };
-    evaluate::set_context(loaded, todo, scope, run);
+    let shell = Shell { secrets: &executor.secrets, link: &*executor.link };
+    evaluate::set_context(loaded, todo, scope, run, &shell);
     scope.set_secrets(Some(&executor.secret_values));
     let request = render(executor, loaded, call, &todo.address, scope, run.id);
     scope.set_secrets(None);

@@ -42,6 +42,12 @@ impl Revisions {
         Self { current, earlier: Mutex::default(), rebuild }
     }
 
+    /// The current set.
+    #[must_use]
+    pub fn current(&self) -> Arc<Catalog> {
+        Arc::clone(&self.current.get())
+    }
+
     /// Takes another set as current. Runs in flight keep their revision. The caller has stored it.
     pub fn replace(&self, catalog: Arc<Catalog>) {
         let before = self.current.replace(catalog);

@@ -10,15 +10,15 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, Ids};
 use crate::domain::event::{Event, EventHead, Match, MatchResult};
-use crate::domain::failure::Failure;
 use crate::domain::id::{EventId, RunId};
-use crate::domain::journal::{Entry, Fact};
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Trigger;
-use crate::script::{RunInfo, Scope, check_body};
-use crate::store::{Accept, Accepted, CommitError, Cursor, DedupeKey, Journal, NewRun, StoreError};
+use crate::script::check_body;
+use crate::store::{Accept, Accepted, CommitError, Cursor, DedupeKey, Journal, StoreError};
 use crate::workflow::catalog::{Current, Loaded};
+use crate::workflow::matching;
+use crate::workflow::start::{self, Considered};
 
 /// Takes events in.
 pub struct Intake {
@@ -29,7 +29,7 @@ pub struct Intake {
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Names for events and runs.
-    pub ids: Ids,
+    pub ids: Arc<Ids>,
     /// To check signatures with.
     pub secrets: Arc<Secrets>,
     /// The largest body, in bytes, where a hook does not say.
@@ -148,6 +148,8 @@ pub struct Arrival {
     pub dedupe: Dedupe,
     /// A schedule's cursor, moved together with the event.
     pub cursor: Option<Cursor>,
+    /// What runs that wait for it know it by.
+    pub topic: Option<Arc<str>>,
 }
 
 /// How a repeat is recognised.
@@ -164,19 +166,7 @@ impl Intake {
     #[must_use]
     pub fn head(&self, source: crate::domain::event::Source, kind: &str) -> EventHead {
         let received = self.clock.now();
-        EventHead {
-            id: self.ids.event(received),
-            source,
-            kind: kind.to_owned(),
-            received,
-            method: String::new(),
-            path: String::new(),
-            params: Vec::new(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            content_type: String::new(),
-            matches: Vec::new(),
-        }
+        EventHead::new(self.ids.event(received), source, kind, received)
     }
 
     /// Matches, stores, and says what came of it. Durable on return.
@@ -184,7 +174,7 @@ impl Intake {
     /// # Errors
     /// When the body cannot be read or the store would not take it. Nothing is stored then.
     pub async fn submit(&self, arrival: Arrival, targets: &[Target]) -> Result<Receipt, Refusal> {
-        let Arrival { head, body, dedupe, cursor } = arrival;
+        let Arrival { head, body, dedupe, cursor, topic } = arrival;
         let mut event = Event::new(head, body);
         check_body(&event).map_err(Refusal::Unreadable)?;
         let dedupe = match dedupe {
@@ -194,40 +184,23 @@ impl Intake {
         let mut runs = Vec::with_capacity(targets.len());
         let mut matches = Vec::with_capacity(targets.len());
         for target in targets {
-            let result = self.consider(target, &event, &mut runs);
+            let id = self.ids.run(event.head.received);
+            let result = match start::consider(&target.loaded, target.trigger(), &event, id, &self.secrets) {
+                Considered::Starts(run) => {
+                    runs.push(*run);
+                    MatchResult::Run(id)
+                }
+                Considered::NotMatched(reason) => MatchResult::NotMatched(reason.to_owned()),
+            };
             matches.push(Match { workflow: Arc::clone(&target.loaded.workflow.name), result });
         }
         event.head.matches = matches;
         let event = Arc::new(event);
-        let accepted = self.journal.accept(Accept { event: Arc::clone(&event), dedupe, runs, cursor }).await?;
+        let accepted = self.journal.accept(Accept { event: Arc::clone(&event), dedupe, runs, cursor, topic }).await?;
         Ok(match accepted {
-            Accepted::New => Receipt { event: event.head.id, matches: event.head.matches.clone(), duplicate: false },
+            Accepted::New { matches, .. } => Receipt { event: event.head.id, matches, duplicate: false },
             Accepted::Duplicate { event, matches } => Receipt { event, matches, duplicate: true },
         })
-    }
-
-    /// Evaluates a workflow's `if`. One that cannot be evaluated starts a run that fails at once,
-    /// so that the event is seen, its handlers run, and it can be replayed once the workflow is mended.
-    fn consider(&self, target: &Target, event: &Event, runs: &mut Vec<NewRun>) -> MatchResult {
-        let Loaded { workflow, program, .. } = &*target.loaded;
-        let received = event.head.received;
-        let id = self.ids.run(received);
-        let mut facts = Vec::new();
-        if let Some(condition) = workflow.condition {
-            let mut scope = scope(event, target, id);
-            match program.truth(condition, &mut scope) {
-                Ok(true) => {}
-                Ok(false) => return MatchResult::NotMatched("`if` is false".to_owned()),
-                Err(error) => facts.push(self.condition_failed(error, received)),
-            }
-        }
-        runs.push(NewRun { id, workflow: Arc::clone(&workflow.name), revision: workflow.revision, facts });
-        MatchResult::Run(id)
-    }
-
-    fn condition_failed(&self, mut error: Failure, at: Timestamp) -> Entry {
-        self.secrets.mask_text(&mut error.message);
-        Entry { at, fact: Fact::ConditionFailed { error } }
     }
 
     /// Starts a workflow by hand. `event` is the body, JSON.
@@ -242,7 +215,7 @@ impl Intake {
         let mut head = self.head(crate::domain::event::Source::Manual, "manual");
         "application/json".clone_into(&mut head.content_type);
         let target = Target { loaded: Arc::clone(loaded), trigger };
-        self.submit(Arrival { head, body: event, dedupe: Dedupe::Hook, cursor: None }, &[target]).await
+        self.submit(Arrival { head, body: event, dedupe: Dedupe::Hook, cursor: None, topic: None }, &[target]).await
     }
 
     /// Records that a run is to end. Says whether it was still open.
@@ -259,27 +232,12 @@ impl Intake {
     }
 }
 
-fn scope(event: &Event, target: &Target, run: RunId) -> Scope {
-    let workflow = &target.loaded.workflow;
-    let mut scope = Scope::new(event);
-    scope.set_run(&RunInfo {
-        id: run.to_string(),
-        workflow: &workflow.name,
-        revision: workflow.revision.to_string(),
-        started: event.head.received,
-        attempt: 1,
-    });
-    scope.set_moment(event.head.received, crate::domain::retry::hash(run, &crate::domain::journal::Address::new("if"), 0));
-    scope
-}
-
 /// The key that the hook's `dedupe` gives. An event whose key cannot be had is taken in all the
 /// same: one run too many is better than an event lost.
 fn hook_key(target: &Target, event: &Event) -> Option<DedupeKey> {
     let Some(Trigger::Webhook(hook)) = target.trigger() else { return None };
     let dedupe = hook.dedupe.as_ref()?;
-    let mut scope = Scope::new(event);
-    match target.loaded.program.text(dedupe.key, &mut scope) {
+    match matching::dedupe_key(&target.loaded, target.trigger, event)? {
         Ok(key) => Some(dedupe_key(&["hook", &hook.path, &key], event.head.received.after(dedupe.within))),
         Err(error) => {
             tracing::warn!(workflow.name = %target.loaded.workflow.name, event.id = %event.head.id, error = %error,

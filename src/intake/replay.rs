@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Intake, Refusal, Target, scope};
-use crate::domain::event::Event;
-use crate::domain::failure::Failure;
+use super::{Intake, Refusal};
 use crate::domain::id::{EventId, Revision, RunId};
+use crate::domain::journal::{Entry, Fact};
 use crate::domain::replay::{Refused, Reused, reuse};
-use crate::store::{CommitError, NewRun, Replay, ReplayOf, RunHead};
+use crate::domain::workflow::Gathering;
+use crate::store::{CommitError, Replay, ReplayOf, RunHead};
 use crate::workflow::catalog::Loaded;
 use crate::workflow::problem::Problem;
 use crate::workflow::same::is_same_step;
+use crate::workflow::start::{self, Considered};
 
 /// Compiles a stored revision.
 pub type Rebuild = Arc<dyn Fn(&[(String, String)]) -> Result<Loaded, Vec<Problem>> + Send + Sync>;
@@ -45,35 +46,38 @@ impl Intake {
         }
         let loaded = self.workflow_now(&head.workflow)?;
         let event = Arc::new(store.event(head.event).await?.ok_or(Refusal::NoEvent(head.event, run))?);
+        let gathered = store.gathered(run).await?.len();
+        let is_batch = matches!(loaded.workflow.gathering, Some(Gathering::Batch { .. }));
+        if 1 < gathered && !is_batch {
+            let text = format!("{run} was for a batch of {gathered} events, and the workflow has no `batch` now: it would see one of them");
+            return Err(Refusal::NotReusable(text));
+        }
         let accepted = self.clock.now();
-        let id = self.ids.run(accepted);
-        let condition = condition(&event, &loaded, id);
-        let (from, facts) = match (condition, from) {
-            (Ok(false), _) => return Err(Refusal::NotMatched(head.workflow.to_string())),
-            (Ok(true), None) => (None, Vec::new()),
-            (Ok(true), Some(from)) => {
-                let Reused { from, facts } = self.reused(&head, &loaded, from).await?;
-                (Some(from), facts)
-            }
-            // As for a new event: the run fails at once, and is seen.
-            (Err(error), None) => (None, vec![self.condition_failed(error, accepted)]),
-            (Err(mut error), Some(_)) => {
-                self.secrets.mask_text(&mut error.message);
-                return Err(Refusal::NotReusable(format!("the workflow's `if` cannot be evaluated: {error}")));
-            }
+        let mut new = match start::consider(&loaded, None, &event, self.ids.run(accepted), &self.secrets) {
+            Considered::Starts(new) => *new,
+            Considered::NotMatched(_) => return Err(Refusal::NotMatched(head.workflow.to_string())),
         };
-        let taken_over = if from.is_some() { facts.len() } else { 0 };
-        let of = ReplayOf { run, from, facts: u32::try_from(taken_over).unwrap_or(u32::MAX) };
-        let revision = loaded.workflow.revision;
-        let run_anew = NewRun { id, workflow: Arc::clone(&head.workflow), revision, facts };
-        let replay = Replay { run: run_anew, event: head.event, accepted, of: of.clone() };
-        self.journal.replay(replay, event).await.map_err(|error| match error {
+        // A replay has its events already.
+        new.gather = None;
+        new.facts.iter_mut().for_each(|entry| entry.at = accepted);
+        let mut of = ReplayOf { run, from: None, facts: 0 };
+        if let Some(from) = from {
+            if let Some(Entry { fact: Fact::ConditionFailed { error }, .. }) = new.facts.first() {
+                return Err(Refusal::NotReusable(format!("what decides whether a run begins cannot be evaluated: {error}")));
+            }
+            let Reused { from, facts } = self.reused(&head, &loaded, from).await?;
+            of = ReplayOf { run, from: Some(from), facts: u32::try_from(facts.len()).unwrap_or(u32::MAX) };
+            new.facts = facts;
+        }
+        let replayed = Replayed { run: new.id, workflow: head.workflow, revision: new.revision, event: head.event, of: of.clone() };
+        let replay = Replay { run: new, event: head.event, accepted, of };
+        self.journal.replay(replay, Some(event).filter(|_| !is_batch)).await.map_err(|error| match error {
             CommitError::Store(error) => Refusal::Store(error),
             CommitError::NoEvent(event) => Refusal::NoEvent(event, run),
             CommitError::Unknown(_) | CommitError::Fenced(_) | CommitError::Conflict { .. } => Refusal::NoRun(run),
         })?;
-        tracing::info!(run.id = %id, workflow.name = %head.workflow, replay_of = %run, "replay begins");
-        Ok(Replayed { run: id, workflow: head.workflow, revision, event: head.event, of })
+        tracing::info!(run.id = %replayed.run, workflow.name = %replayed.workflow, replay_of = %run, "replay begins");
+        Ok(replayed)
     }
 
     /// The revision that new events get, unless the file says something else by now.
@@ -120,20 +124,14 @@ impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         let text = refused.to_string();
         match refused {
-            Refused::Unknown { .. } | Refused::InLoop { .. } | Refused::OfTheRun { .. } => Self::NoStep(text),
+            Refused::Unknown { .. } | Refused::InLoop { .. } | Refused::OfTheRun { .. } | Refused::PartOf { .. } => Self::NoStep(text),
             Refused::Unfinished { .. }
             | Refused::NotReached { .. }
             | Refused::Changed { .. }
             | Refused::UnderWay { .. }
+            | Refused::TakenBack { .. }
             | Refused::TooMany { .. }
             | Refused::Impossible(_) => Self::NotReusable(text),
         }
     }
-}
-
-/// The workflow's `if`, as of when the event was received.
-fn condition(event: &Event, loaded: &Arc<Loaded>, run: RunId) -> Result<bool, Failure> {
-    let Some(condition) = loaded.workflow.condition else { return Ok(true) };
-    let target = Target { loaded: Arc::clone(loaded), trigger: 0 };
-    loaded.program.truth(condition, &mut scope(event, &target, run))
 }

@@ -99,7 +99,7 @@ impl Intake {
         let body = serde_json::json!({"schedule": trigger.name, "due": slot.to_string(), "missed": missed}).to_string();
         let dedupe = Dedupe::Key(dedupe_key(&["schedule", name, &slot.0.to_string()], slot.after(SLOT_REMEMBERED)));
         let cursor = Some(Cursor { name: Arc::clone(name), slot });
-        match self.submit(Arrival { head, body: body.into(), dedupe, cursor }, std::slice::from_ref(target)).await {
+        match self.submit(Arrival { head, body: body.into(), dedupe, cursor, topic: None }, std::slice::from_ref(target)).await {
             Ok(receipt) => {
                 tracing::info!(workflow.name = %target.loaded.workflow.name, event.id = %receipt.event, due = %slot, "schedule fired");
                 Ok(())

@@ -8,6 +8,7 @@ use http::{HeaderMap, header};
 use super::{Arrival, Dedupe, Intake, Receipt, Refusal, Target, verify};
 use crate::domain::event::Source;
 use crate::domain::workflow::{Trigger, Verify, Webhook};
+use crate::workflow::matching::{self, NoHook};
 
 /// Headers that carry credentials: never stored, never in `event.headers`.
 const CREDENTIALS: [header::HeaderName; 3] = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE];
@@ -30,12 +31,11 @@ impl Intake {
     /// When there is none.
     pub fn hook(&self, method: &str, path: &str) -> Result<Hook, Refusal> {
         let catalog = self.current.get();
-        let found = catalog.route(path).ok_or_else(|| Refusal::NoHook(path.to_owned()))?;
+        let found = matching::route(&catalog, method, path).map_err(|none| match none {
+            NoHook::Path => Refusal::NoHook(path.to_owned()),
+            NoHook::Method(allowed) => Refusal::Method { method: method.to_owned(), allowed },
+        })?;
         let hooks = found.route.hooks(method);
-        if hooks.is_empty() {
-            let allowed = found.route.methods().map(str::to_owned).collect();
-            return Err(Refusal::Method { method: method.to_owned(), allowed });
-        }
         // Each workflow names the parts of the path as it likes: the event has the names of all.
         let mut params: Vec<(String, String)> = hooks.iter().flat_map(|hook| found.params(hook)).collect();
         params.sort_unstable();
@@ -67,14 +67,14 @@ impl Intake {
         head.method = method;
         head.path = path;
         head.params = params;
-        self.submit(Arrival { head, body, dedupe: Dedupe::Hook, cursor: None }, &targets).await
+        self.submit(Arrival { head, body, dedupe: Dedupe::Hook, cursor: None, topic: None }, &targets).await
     }
 }
 
 fn webhook(target: &Target) -> Option<&Webhook> {
     match target.trigger()? {
         Trigger::Webhook(hook) => Some(hook),
-        Trigger::Schedule(_) | Trigger::Manual => None,
+        Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
     }
 }
 

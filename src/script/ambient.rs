@@ -69,6 +69,11 @@ pub(super) fn chance() -> u64 {
     x ^ (x >> 31)
 }
 
+/// Whether the evaluation has used chance: done again in parts it would draw others.
+pub(super) fn has_drawn() -> bool {
+    AMBIENT.get().drawn != 0
+}
+
 /// Operations between two looks at the clock. Short evaluations never look.
 const OPERATIONS_PER_LOOK: u64 = 64;
 /// Operations between two measurements of the variables, so at most a few dozen texts are made meanwhile.

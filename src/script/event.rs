@@ -1,6 +1,6 @@
 //! An event as `event`, read once.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rhai::{Dynamic, Map};
 
@@ -30,6 +30,17 @@ pub(super) fn read(event: &Event) -> &Read {
     // Nobody else keeps anything in the memo; were it so, the event would only look empty.
     static EMPTY: OnceLock<Read> = OnceLock::new();
     event.memo.get_or_init(|| parse(event)).unwrap_or_else(|| EMPTY.get_or_init(|| Read { event: Dynamic::UNIT, bad_body: None }))
+}
+
+/// Several events as one: `body` is the list of their bodies, `events` the list of them all.
+pub(super) fn read_all(events: &[Arc<Event>]) -> Dynamic {
+    let each: Vec<Map> = events.iter().filter_map(|event| read(event).event.clone().try_cast()).collect();
+    let mut map = each.first().cloned().unwrap_or_default();
+    let bodies: rhai::Array = each.iter().map(|event| event.get("body").cloned().unwrap_or(Dynamic::UNIT)).collect();
+    map.remove("raw");
+    map.insert("body".into(), bodies.into());
+    map.insert("events".into(), each.into_iter().map(Dynamic::from).collect::<rhai::Array>().into());
+    map.into()
 }
 
 fn parse(event: &Event) -> Read {

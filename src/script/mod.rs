@@ -5,6 +5,7 @@
 //! [`Code`]: crate::domain::workflow::Code
 
 mod ambient;
+pub mod condition;
 mod engine;
 mod event;
 mod explain;
@@ -14,11 +15,14 @@ mod limits;
 mod missing;
 mod program;
 mod room;
+pub(crate) mod scan;
 mod scope;
 mod size;
+mod split;
 mod template;
-mod written;
 
+#[cfg(test)]
+mod condition_tests;
 #[cfg(test)]
 mod hostile_library_tests;
 #[cfg(test)]
@@ -27,6 +31,8 @@ mod hostile_tests;
 mod library_tests;
 #[cfg(test)]
 mod missing_tests;
+#[cfg(test)]
+mod split_tests;
 #[cfg(test)]
 mod tests;
 

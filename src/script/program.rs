@@ -27,7 +27,7 @@ pub struct ProgramBuilder {
 /// Compiled code. Shared by all runs; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Program {
-    engine: Engine,
+    pub(super) engine: Engine,
     codes: Arc<[Compiled]>,
 }
 
@@ -42,8 +42,6 @@ pub(super) enum What {
     Piece(Piece),
     Template(Template),
 }
-
-type Work<T> = fn(&Program, &What, &mut Scope) -> Result<T, Failure>;
 
 /// One compiled expression or script.
 #[derive(Debug)]
@@ -131,6 +129,16 @@ impl ProgramBuilder {
 }
 
 impl Program {
+    /// What the code was compiled from: one text, or a value whose texts may hold `${ }`. Nothing for a code of another program.
+    #[must_use]
+    pub fn written(&self, code: Code) -> Value {
+        match self.codes.get(usize::try_from(code.0).unwrap_or(usize::MAX)).map(|compiled| &compiled.what) {
+            Some(What::Piece(piece)) => Value::from(&*piece.source),
+            Some(What::Template(template)) => template.0.written(),
+            None => Value::Null,
+        }
+    }
+
     /// The code's value.
     ///
     /// # Errors
@@ -155,10 +163,6 @@ impl Program {
         self.evaluate(code, scope, Self::text_here)
     }
 
-    pub(super) fn what(&self, code: Code) -> Option<&What> {
-        self.codes.get(usize::try_from(code.0).ok()?).map(|compiled| &compiled.what)
-    }
-
     fn value_here(&self, what: &What, scope: &mut Scope) -> Result<Value, Failure> {
         match what {
             What::Piece(piece) => self.piece_value(piece, scope),
@@ -168,10 +172,7 @@ impl Program {
 
     fn truth_here(&self, what: &What, scope: &mut Scope) -> Result<bool, Failure> {
         match what {
-            What::Piece(piece) => {
-                let value = self.run(piece, scope)?;
-                value.as_bool().map_err(|_type| failure_here(&piece.origin, &not_truth(&json::kind(&value))))
-            }
+            What::Piece(piece) => self.piece_truth(piece, scope),
             What::Template(template) => match self.node(&template.0, scope)? {
                 Value::Bool(value) => Ok(value),
                 other => Err(Failure::new(FailureKind::Script, not_truth(&json::kind(&json::to_dynamic(&other))))),
@@ -193,7 +194,12 @@ impl Program {
     }
 
     /// Every evaluation goes through here, so that none leaves traces and none takes its thread down.
-    fn evaluate<T: Send + 'static>(&self, code: Code, scope: &mut Scope, work: Work<T>) -> Result<T, Failure> {
+    pub(super) fn evaluate<T: Send + 'static>(
+        &self,
+        code: Code,
+        scope: &mut Scope,
+        work: impl FnOnce(&Self, &What, &mut Scope) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         let index = usize::try_from(code.0).unwrap_or(usize::MAX);
         let Some(compiled) = self.codes.get(index) else {
             return Err(Failure::new(FailureKind::Internal, format!("there is no code {} in this program", code.0)));
@@ -216,7 +222,12 @@ impl Program {
         }
     }
 
-    fn guarded<T>(&self, what: &What, scope: &mut Scope, work: Work<T>) -> Result<T, Failure> {
+    fn guarded<T>(
+        &self,
+        what: &What,
+        scope: &mut Scope,
+        work: impl FnOnce(&Self, &What, &mut Scope) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let _surroundings = ambient::enter(scope.moment);
         let done = catch_unwind(AssertUnwindSafe(|| work(self, what, scope)));
         scope.tidy();
@@ -235,7 +246,12 @@ impl Program {
         }
     }
 
-    fn piece_value(&self, piece: &Piece, scope: &mut Scope) -> Result<Value, Failure> {
+    pub(super) fn piece_truth(&self, piece: &Piece, scope: &mut Scope) -> Result<bool, Failure> {
+        let value = self.run(piece, scope)?;
+        value.as_bool().map_err(|_type| failure_here(&piece.origin, &not_truth(&json::kind(&value))))
+    }
+
+    pub(super) fn piece_value(&self, piece: &Piece, scope: &mut Scope) -> Result<Value, Failure> {
         json::to_value(&self.run(piece, scope)?).map_err(|words| failure_here(&piece.origin, &words))
     }
 

@@ -1,7 +1,7 @@
 //! What an expression can see.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use rhai::Dynamic;
 
@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Map, Value};
 
 /// The variables there are.
-pub(super) const VARIABLES: [&str; 8] = ["event", "steps", "vars", "run", "error", "secrets", "item", "index"];
+pub(super) const VARIABLES: [&str; 10] = ["event", "steps", "vars", "input", "run", "error", "approval", "secrets", "item", "index"];
 
 /// What `run` shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,24 +29,37 @@ pub struct RunInfo<'a> {
     pub attempt: u32,
 }
 
-/// The variables of one run: `event`, `steps`, `vars`, `run`, `error`, `secrets`, `item`, `index`. Code reads them and cannot write them.
+/// The variables of one run: `event`, `steps`, `vars`, `input`, `run`, `error`, `approval`, `secrets`, `item`, `index`. Code reads them
+/// and cannot write them.
 #[derive(Debug, Default)]
 pub struct Scope {
     pub(super) rhai: rhai::Scope<'static>,
     pub(super) moment: Moment,
     /// Names of loops' items, which last for one evaluation.
     bound: Vec<String>,
+    /// `event` and `run`, while another event stands in their place.
+    own: Option<(Dynamic, Dynamic)>,
 }
 
 impl Scope {
     /// The variables of a run that this event starts. The event is read once; runs copy what was read.
     #[must_use]
     pub fn new(event: &Event) -> Self {
-        let mut scope = Self { rhai: rhai::Scope::new(), moment: Moment { now: event.head.received, seed: 0 }, bound: Vec::new() };
+        Self::with(event::read(event).event.clone(), event.head.received)
+    }
+
+    /// The variables of a run for several events: `event.body` is the list of their bodies.
+    #[must_use]
+    pub fn of_batch(events: &[Arc<Event>]) -> Self {
+        Self::with(event::read_all(events), events.first().map_or(Timestamp(0), |event| event.head.received))
+    }
+
+    fn with(event: Dynamic, now: Timestamp) -> Self {
+        let mut scope = Self { rhai: rhai::Scope::new(), moment: Moment { now, seed: 0 }, bound: Vec::new(), own: None };
         for name in VARIABLES {
             scope.put(name, Dynamic::UNIT);
         }
-        scope.put("event", event::read(event).event.clone());
+        scope.put("event", event);
         scope.put("steps", rhai::Map::new().into());
         scope.put("vars", rhai::Map::new().into());
         scope
@@ -95,6 +108,54 @@ impl Scope {
     /// Sets `vars`.
     pub fn set_vars(&mut self, vars: &Map) {
         self.put("vars", json::map_to_dynamic(vars).into());
+    }
+
+    /// Sets `input`.
+    pub fn set_input(&mut self, input: &Map) {
+        self.put("input", json::map_to_dynamic(input).into());
+    }
+
+    /// Sets `input` to the event's body.
+    pub fn set_input_to_body(&mut self) {
+        let body = self.rhai.get("event").and_then(|event| event.read_lock::<rhai::Map>()?.get("body").cloned());
+        self.put("input", body.unwrap_or(Dynamic::UNIT));
+    }
+
+    /// The value of a name in the event's body, if the body is a map that has it.
+    #[must_use]
+    pub fn body_value(&self, name: &str) -> Option<Value> {
+        let event = self.rhai.get("event")?.read_lock::<rhai::Map>()?;
+        let body = event.get("body")?.read_lock::<rhai::Map>()?;
+        let value = body.get(name).filter(|value| !value.is_unit())?;
+        json::to_value(value).ok()
+    }
+
+    /// Sets `approval`, which is `()` but where a person is told.
+    pub fn set_approval(&mut self, approval: Option<&Value>) {
+        self.put("approval", approval.map_or(Dynamic::UNIT, json::to_dynamic));
+    }
+
+    /// Puts an event that came later in the place of `event`; the run's own is `run.event` meanwhile. Nothing takes it away again.
+    pub fn set_arrived(&mut self, arrived: Option<&Event>) {
+        if let Some((event, run)) = self.own.take() {
+            self.put("event", event);
+            self.put("run", run);
+        }
+        let Some(arrived) = arrived else { return };
+        let event = self.rhai.get("event").cloned().unwrap_or(Dynamic::UNIT);
+        let run = self.rhai.get("run").cloned().unwrap_or(Dynamic::UNIT);
+        let mut shown = run.clone().try_cast::<rhai::Map>().unwrap_or_default();
+        shown.insert("event".into(), event.clone());
+        self.own = Some((event, run));
+        self.put("event", event::read(arrived).event.clone());
+        self.put("run", shown.into());
+    }
+
+    /// The event that stands in the place of `event`, as a step's output.
+    #[must_use]
+    pub fn arrived(&self) -> Value {
+        let event = self.rhai.get("event").cloned().unwrap_or(Dynamic::UNIT);
+        json::to_value(&event).unwrap_or_default()
     }
 
     /// Sets `error`, which is `()` outside handlers.

@@ -75,6 +75,28 @@ impl Template {
     }
 }
 
+impl Node {
+    /// As it was written, up to the order of keys.
+    pub(super) fn written(&self) -> Value {
+        let hole = |hole: &Hole| format!("${{{}}}", hole.piece.source);
+        let literal = |text: &str| text.replace("${", "$${");
+        match self {
+            Self::Literal(Value::String(text)) => Value::String(literal(text)),
+            Self::Literal(value) => value.clone(),
+            Self::Whole(whole) => Value::String(hole(whole)),
+            Self::Text(parts) => {
+                let part = |part: &Part| match part {
+                    Part::Literal(text) => literal(text),
+                    Part::Hole(found) => hole(found),
+                };
+                Value::String(parts.iter().map(part).collect())
+            }
+            Self::List(items) => items.iter().map(Self::written).collect(),
+            Self::Map(entries) => Value::Object(entries.iter().map(|(key, node)| (key.clone(), node.written())).collect()),
+        }
+    }
+}
+
 fn node(
     source: &TemplateSource,
     compile: &mut impl FnMut(&str, Origin) -> Result<Piece, CompileError>,

@@ -12,17 +12,18 @@ use crate::domain::{Map, Value};
 
 pub(super) fn event(content_type: &str, body: &str) -> Event {
     let head = EventHead {
-        id: EventId::new(Parts { time_ms: 1, counter: 2, chance: 3, shard: 4 }),
-        source: Source::Webhook,
-        kind: "lead".to_owned(),
-        received: Timestamp(1_772_355_600_000),
         method: "POST".to_owned(),
         path: "leads".to_owned(),
         params: vec![("name".to_owned(), "x".to_owned())],
         query: vec![("a".to_owned(), "1".to_owned()), ("a".to_owned(), "2".to_owned())],
         headers: vec![("x-a".to_owned(), "1".to_owned()), ("x-a".to_owned(), "2".to_owned())],
         content_type: content_type.to_owned(),
-        matches: Vec::new(),
+        ..EventHead::new(
+            EventId::new(Parts { time_ms: 1, counter: 2, chance: 3, shard: 4 }),
+            Source::Webhook,
+            "lead",
+            Timestamp(1_772_355_600_000),
+        )
     };
     Event::new(head, Bytes::from(body.to_owned()))
 }
@@ -181,6 +182,24 @@ fn one_evaluation_leaves_nothing_for_the_next() {
 }
 
 #[test]
+fn code_is_given_back_as_it_was_written() {
+    let mut builder = engine().builder();
+    let expression = builder.expression("event.body.amount  > 5", origin("if")).unwrap();
+    let script = builder.script("let a = 1;\na", origin("script")).unwrap();
+    let text = |text: &str| TemplateSource::Text { text: text.to_owned(), origin: origin("with") };
+    let (long, kept) = (format!("${{ event.body.{} }}", "a".repeat(200)), "a $${event.id} b ${event.id} $$ c");
+    let list = TemplateSource::List(vec![text(&long), text(""), TemplateSource::Literal(json!([1, null]))]);
+    let template = builder.template(&TemplateSource::Map(vec![("list".to_owned(), list), ("kept".to_owned(), text(kept))])).unwrap();
+    let plain = builder.template(&text("$${event.id}")).unwrap();
+    let program = builder.finish();
+    assert_eq!(program.written(expression), json!("event.body.amount  > 5"));
+    assert_eq!(program.written(script), json!("let a = 1;\na"));
+    assert_eq!(program.written(template), json!({"list": [long, "", [1, null]], "kept": kept}));
+    assert_eq!(program.written(plain), json!("$${event.id}"), "not the hole that it stands for");
+    assert_eq!(program.written(crate::domain::workflow::Code(99)), json!(null));
+}
+
+#[test]
 fn templates_keep_types_and_fill_texts() {
     for (text, expected) in [
         ("${event.body.amount}", json!(5000)),
@@ -260,7 +279,7 @@ fn unknown_names_are_compile_errors() {
     for (text, expected) in [
         (
             "evnt.body",
-            "if: there is no variable `evnt` here; did you mean `event`? There are event, steps, vars, run, error, secrets, item, index, and a function in scripts/ sees only its arguments",
+            "if: there is no variable `evnt` here; did you mean `event`? There are event, steps, vars, input, run, error, approval, secrets, item, index, and a function in scripts/ sees only its arguments",
         ),
         ("leed::score(1)", "if: there is no script `leed`; expected a file scripts/leed.rhai that compiles"),
     ] {

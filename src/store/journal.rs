@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Accept, Accepted, Commit, CommitError, NewRun, Replay, Store, StoreError, Write, Written};
+use super::{Accept, Accepted, Commit, CommitError, NewRun, Replay, Store, StoreError, TopicKey, Write, Written};
+use crate::domain::admission::Lane;
 use crate::domain::event::Event;
 use crate::domain::id::RunId;
 use crate::domain::time::Timestamp;
@@ -24,6 +25,10 @@ const QUEUE_LIMIT: usize = 8192;
 pub enum Feed {
     /// A run was accepted.
     Run(Box<FreshRun>),
+    /// A run was accepted that begins at a time, or one that has not begun has another time now.
+    Later(RunId, Option<Lane>, Timestamp),
+    /// An event that runs may wait for.
+    Posted(TopicKey),
     /// A person wants this run to end.
     Cancel(RunId),
 }
@@ -68,8 +73,9 @@ impl Waiting {
         Self { count: Arc::clone(count), runs }
     }
 
-    fn keep(mut self) {
-        self.runs = 0;
+    /// So many of them do wait now.
+    fn keep(mut self, runs: usize) {
+        self.runs = self.runs.saturating_sub(runs);
     }
 }
 
@@ -112,9 +118,7 @@ impl Journal {
         if !accept.runs.is_empty() {
             self.check_backlog()?;
         }
-        let accepted = accept.event.head.received;
-        let fresh = |run: &NewRun| FreshRun { run: run.clone(), event: Arc::clone(&accept.event), accepted };
-        let feed: Vec<Feed> = accept.runs.iter().map(|run| Feed::Run(Box::new(fresh(run)))).collect();
+        let feed = feed_of(&accept);
         match self.write(Write::Accept(accept), feed).await? {
             Written::Accepted(accepted) => Ok(accepted),
             Written::Refused(CommitError::Store(error)) => Err(error),
@@ -122,14 +126,20 @@ impl Journal {
         }
     }
 
-    /// Starts a further run for an event that is stored. Durable on return, also when the caller goes away meanwhile.
+    /// Starts a further run for events that are stored: `event` where it is one. Durable on return, also when the caller
+    /// goes away meanwhile.
     ///
     /// # Errors
-    /// When the event is gone, the store cannot, or too many runs wait already; nothing is stored then.
-    pub async fn replay(&self, replay: Replay, event: Arc<Event>) -> Result<(), CommitError> {
+    /// When an event is gone, the store cannot, or too many runs wait already; nothing is stored then.
+    pub async fn replay(&self, replay: Replay, event: Option<Arc<Event>>) -> Result<(), CommitError> {
         self.check_backlog()?;
-        let fresh = FreshRun { run: replay.run.clone(), event, accepted: replay.accepted };
-        match self.write(Write::Replay(replay), vec![Feed::Run(Box::new(fresh))]).await? {
+        let (run, accepted) = (replay.run.clone(), replay.accepted);
+        let feed = match event {
+            Some(event) => Feed::Run(Box::new(FreshRun { run, event, accepted })),
+            // It is read from the store with all its events.
+            None => Feed::Later(run.id, run.lane, accepted),
+        };
+        match self.write(Write::Replay(replay), vec![feed]).await? {
             Written::Accepted(_) => Ok(()),
             Written::Refused(error) => Err(error),
             other => Err(out_of_step(&other).into()),
@@ -149,8 +159,10 @@ impl Journal {
     /// # Errors
     /// When the commit is refused, or the store cannot.
     pub async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        match self.write(Write::Commit(commit), Vec::new()).await? {
-            Written::Committed => Ok(()),
+        let cancels = commit.cancels.iter().map(|run| Feed::Cancel(*run));
+        let feed = commit.emits.iter().flat_map(feed_of).chain(cancels).collect();
+        match self.write(Write::Commit(commit), feed).await? {
+            Written::Committed(_) => Ok(()),
             Written::Refused(error) => Err(error),
             other => Err(out_of_step(&other).into()),
         }
@@ -227,6 +239,37 @@ fn out_of_step(written: &Written) -> StoreError {
     StoreError::Io(format!("the store answered another write than the one it was given ({written:?})"))
 }
 
+/// What the executor is told about an event once it is stored.
+fn feed_of(accept: &Accept) -> Vec<Feed> {
+    let fresh = |run: &NewRun| {
+        let (event, accepted) = (Arc::clone(&accept.event), accept.event.head.received);
+        Feed::Run(Box::new(FreshRun { run: run.clone(), event, accepted }))
+    };
+    let posted = accept.topic.as_ref().map(|topic| Feed::Posted(TopicKey::of(topic)));
+    accept.runs.iter().map(fresh).chain(posted).collect()
+}
+
+/// The same, with what the store has said of the runs: some begin later, some events went into runs that were there before.
+fn admitted(feed: Vec<Feed>, accepted: &[Accepted]) -> Vec<Feed> {
+    let mut delayed: Vec<(RunId, Timestamp)> = Vec::new();
+    for accepted in accepted {
+        match accepted {
+            Accepted::New { delayed: some, .. } => delayed.extend(some),
+            Accepted::Duplicate { .. } => {}
+        }
+    }
+    let mut place = |item: Feed| match item {
+        Feed::Run(fresh) => match delayed.iter().position(|(run, _)| *run == fresh.run.id) {
+            Some(index) => Some(Feed::Later(fresh.run.id, fresh.run.lane, delayed.swap_remove(index).1)),
+            None => fresh.run.gather.is_none().then_some(Feed::Run(fresh)),
+        },
+        other @ (Feed::Later(..) | Feed::Posted(_) | Feed::Cancel(_)) => Some(other),
+    };
+    let mut items: Vec<Feed> = feed.into_iter().filter_map(&mut place).collect();
+    items.extend(delayed.into_iter().map(|(run, wake)| Feed::Later(run, None, wake)));
+    items
+}
+
 /// The most runs that are looked for after writes that failed.
 const DOUBTFUL_LIMIT: usize = 100_000;
 
@@ -261,13 +304,21 @@ impl Committer {
     }
 
     async fn tell(&self, written: &Written, feed: Vec<Feed>, waiting: Waiting) {
-        if matches!(written, Written::Accepted(Accepted::New) | Written::Canceling(true)) {
-            waiting.keep();
-            for item in feed {
-                if self.feed.send(item).await.is_err() {
-                    // The executor has stopped; what is stored goes on at the next start.
-                    return;
-                }
+        let accepted = match written {
+            Written::Accepted(accepted) => std::slice::from_ref(accepted),
+            Written::Committed(accepted) => accepted,
+            Written::Canceling(true) => &[],
+            Written::Canceling(false) | Written::Refused(_) => return,
+        };
+        if matches!(accepted, [Accepted::Duplicate { .. }]) {
+            return;
+        }
+        let items = admitted(feed, accepted);
+        waiting.keep(items.iter().filter(|item| matches!(item, Feed::Run(_))).count());
+        for item in items {
+            if self.feed.send(item).await.is_err() {
+                // The executor has stopped; what is stored goes on at the next start.
+                return;
             }
         }
     }
@@ -278,11 +329,22 @@ impl Committer {
         for (item, waiting) in std::mem::take(doubtful) {
             let run = match &item {
                 Feed::Run(fresh) => fresh.run.id,
-                Feed::Cancel(run) => *run,
+                Feed::Cancel(run) | Feed::Later(run, ..) => *run,
+                // To look once more costs little.
+                Feed::Posted(_) => {
+                    if self.feed.send(item).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
             };
             match self.store.run(run).await {
                 Ok(Some(head)) if !head.status.is_final() => {
-                    waiting.keep();
+                    let item = match (item, head.wake) {
+                        (Feed::Run(fresh), Some(wake)) => Feed::Later(run, fresh.run.lane, wake),
+                        (item, _) => item,
+                    };
+                    waiting.keep(usize::from(matches!(item, Feed::Run(_))));
                     if self.feed.send(item).await.is_err() {
                         return;
                     }

@@ -14,12 +14,14 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::admission::Lane;
 use crate::domain::event::{Event, Match};
 use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::journal::{Address, Entry};
 use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
 
+pub use crate::domain::admission::NewRun;
 pub use journal::{Feed, FreshRun, Journal};
 
 /// Counts the owners of a shard. A commit under an older epoch is refused.
@@ -103,6 +105,8 @@ pub struct Accept {
     pub runs: Vec<NewRun>,
     /// A schedule's cursor, moved together with the event.
     pub cursor: Option<Cursor>,
+    /// What runs that wait for it know it by.
+    pub topic: Option<Arc<str>>,
 }
 
 /// A key that is remembered until a time.
@@ -123,25 +127,12 @@ pub struct Cursor {
     pub slot: Timestamp,
 }
 
-/// A run to start.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewRun {
-    /// Its name.
-    pub id: RunId,
-    /// Its workflow.
-    pub workflow: Arc<str>,
-    /// The revision it keeps.
-    pub revision: Revision,
-    /// Facts it begins with: none, or that its condition failed.
-    pub facts: Vec<Entry>,
-}
-
-/// A further run for an event that is stored already.
+/// A further run for what is stored already: an event, or all that the earlier run gathered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replay {
     /// The run to start, with the facts it takes over.
     pub run: NewRun,
-    /// The event.
+    /// The event of both.
     pub event: EventId,
     /// When the replay was asked for: the new run counts from then.
     pub accepted: Timestamp,
@@ -166,7 +157,12 @@ pub struct ReplayOf {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Accepted {
     /// It is stored and its runs will be done.
-    New,
+    New {
+        /// What came of it: as the event says, but for runs that gather events, which may have been there before.
+        matches: Vec<Match>,
+        /// Runs of it that do not begin at once: when they do. A run that was there before may have another time now.
+        delayed: Vec<(RunId, Timestamp)>,
+    },
     /// It was here before.
     Duplicate {
         /// The first event.
@@ -177,7 +173,7 @@ pub enum Accepted {
 }
 
 /// Facts to add to a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Commit {
     /// Whose.
     pub run: RunId,
@@ -193,6 +189,61 @@ pub struct Commit {
     pub wake: Option<Timestamp>,
     /// The failure in one line, for lists, once the run has failed.
     pub error: Option<RunError>,
+    /// Events that it emits, and runs that it starts as a part of itself: stored with the facts, or not at all.
+    pub emits: Vec<Accept>,
+    /// Runs that end with it: each one's wish to end is recorded with the facts.
+    pub cancels: Vec<RunId>,
+    /// What a waiting run listens to.
+    pub listens: Vec<Listening>,
+}
+
+impl Commit {
+    /// These facts and nothing else.
+    #[must_use]
+    pub fn new(run: RunId, epoch: Epoch, from: u32, entries: Vec<Entry>, status: Status) -> Self {
+        let (emits, cancels, listens) = (Vec::new(), Vec::new(), Vec::new());
+        Self { run, epoch, from, entries, status, wake: None, error: None, emits, cancels, listens }
+    }
+}
+
+/// What events are found by that runs wait for: a hash of the topic's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicKey(pub [u8; 8]);
+
+impl TopicKey {
+    /// The key of a topic. Two topics may share one: the event itself says what it is.
+    #[must_use]
+    pub fn of(topic: &str) -> Self {
+        let mut key = [0; 8];
+        let hash = ring::digest::digest(&ring::digest::SHA256, topic.as_bytes());
+        key.iter_mut().zip(hash.as_ref()).for_each(|(slot, byte)| *slot = *byte);
+        Self(key)
+    }
+}
+
+/// A topic that a run listens to, and how far it has looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listening {
+    /// Which.
+    pub topic: TopicKey,
+    /// The last event of it that the run has seen, by its place among all events with a topic.
+    pub seen: u64,
+}
+
+/// An event with a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posted {
+    /// Its place among all events with a topic, in the order in which they were stored. It begins with
+    /// the time of storing: `time_ms << 20`.
+    pub seq: u64,
+    /// The event.
+    pub event: EventId,
+}
+
+/// The first place of events that were stored at this time or later.
+#[must_use]
+pub fn seq_at(time: Timestamp) -> u64 {
+    u64::try_from(time.0).unwrap_or(0) << 20
 }
 
 /// A failed run's failure in one line.
@@ -225,8 +276,8 @@ pub enum Write {
 pub enum Written {
     /// Of an accept or a replay; a replay is always new.
     Accepted(Accepted),
-    /// Of a commit or cursor: done.
-    Committed,
+    /// Of a commit: done, and what came of the events it emits. Of a cursor: done.
+    Committed(Vec<Accepted>),
     /// Of a cancel: whether the run was still open.
     Canceling(bool),
     /// Refused; the other writes of the batch are not touched. A new event is refused only with
@@ -247,6 +298,15 @@ pub struct RunHead {
     pub event: EventId,
     /// Where it stands.
     pub status: Status,
+    /// The run that it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<RunId>,
+    /// How many of its kind go on at once.
+    #[serde(skip)]
+    pub lane: Option<Lane>,
+    /// It gathers events, and has not begun.
+    #[serde(skip)]
+    pub gathers: Option<Gathers>,
     /// When it was accepted.
     pub accepted: Timestamp,
     /// The time of its last fact.
@@ -262,8 +322,17 @@ pub struct RunHead {
     pub replay_of: Option<ReplayOf>,
 }
 
-/// A run that has not ended, as `load` finds it. Small: there may be a million of them.
+/// What a run gathers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gathers {
+    /// The last event.
+    Last,
+    /// All of them.
+    All,
+}
+
+/// A run that has not ended, as `load` finds it. Small: there may be a million of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenRun {
     /// Which.
     pub id: RunId,
@@ -271,6 +340,12 @@ pub struct OpenRun {
     pub wake: Option<Timestamp>,
     /// A person wants it to end.
     pub cancel: bool,
+    /// Something has happened in it.
+    pub begun: bool,
+    /// How many of its kind go on at once.
+    pub lane: Option<Lane>,
+    /// What it waits for, if not only for a time.
+    pub listens: Box<[Listening]>,
 }
 
 /// What to list.
@@ -304,7 +379,7 @@ pub trait Store: Send + Sync {
     /// storage. On `Err` nothing of the batch was written. Within a batch, later writes see earlier ones.
     fn write(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<Vec<Written>, StoreError>>;
 
-    /// Every run that has not ended, oldest first.
+    /// Every run that has not ended, oldest first. One that listens to something that has come has more to do at once.
     fn load(&self) -> BoxFuture<'_, Result<Vec<OpenRun>, StoreError>>;
 
     /// Stores what a revision is made of; storing it again does nothing. Durable on return.
@@ -319,11 +394,20 @@ pub trait Store: Send + Sync {
     /// A run's facts, oldest first.
     fn facts(&self, run: RunId) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
 
+    /// The events that a run gathered, oldest first; the one event of another run.
+    fn gathered(&self, run: RunId) -> BoxFuture<'_, Result<Vec<Event>, StoreError>>;
+
+    /// Events with this topic behind a place, oldest first, at most `limit`.
+    fn posted(&self, topic: TopicKey, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Posted>, StoreError>>;
+
     /// One event with its body.
     fn event(&self, event: EventId) -> BoxFuture<'_, Result<Option<Event>, StoreError>>;
 
     /// Runs, newest first, at most `limit`. Looks at no more than 10,000 of them, so that a rare filter stays bounded.
     fn runs(&self, filter: RunFilter, limit: usize) -> BoxFuture<'_, Result<Page<RunHead, RunId>, StoreError>>;
+
+    /// Runs that have not ended, oldest first, at most `limit`; `next` is there when there are more.
+    fn open_runs(&self, limit: usize) -> BoxFuture<'_, Result<Page<RunHead, RunId>, StoreError>>;
 
     /// Events without their bodies, newest first, older than `before`, at most `limit`.
     fn events(
@@ -348,8 +432,8 @@ pub trait Store: Send + Sync {
 /// A page of a listing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T, K> {
-    /// Newest first.
+    /// Newest first, where the listing does not say otherwise.
     pub items: Vec<T>,
-    /// Where the next page begins (`before`), when there may be one.
+    /// Where the next page begins, when there may be one.
     pub next: Option<K>,
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::intake::Intake;
+use crate::workflow::plan::SettingsOutline;
 use crate::workflow::problem::Problem;
 
 pub use problem::ProblemResponse;
@@ -29,6 +30,8 @@ pub struct Web {
     pub token: Secret,
     /// What is wrong with the workflow files now.
     pub problems: arc_swap::ArcSwap<Vec<Problem>>,
+    /// `hence.yaml` as it was read at the start, without its values.
+    pub settings: SettingsOutline,
     /// When the store was last asked whether it takes writes, and why not.
     pub seen_writable: tokio::sync::Mutex<Option<(Timestamp, Option<String>)>>,
     /// Set when shutdown begins: `/readyz` turns red before the listener closes.
@@ -42,8 +45,10 @@ const API_BODY_LIMIT_BYTES: usize = 1024 * 1024;
 pub fn router(web: Arc<Web>) -> Router {
     let api = Router::new()
         .route("/workflows", get(api::workflows::list))
+        .route("/inventory", get(api::inventory::show))
         .route("/events", get(api::events::list))
         .route("/events/{id}", get(api::events::show))
+        .route("/events/{id}/why", get(api::why::show))
         .route("/runs", get(api::runs::list).post(api::runs::start))
         .route("/runs/{id}", get(api::runs::show))
         .route("/runs/{id}/cancel", post(api::runs::cancel))

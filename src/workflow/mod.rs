@@ -2,17 +2,20 @@
 //!
 //! Text becomes a tree with positions (`yaml`), the tree becomes typed structs (`file`), those become
 //! a [`crate::domain::workflow::Workflow`] and its program (`compile`); `lint` looks for what will go wrong
-//! when it runs; `catalog` holds all of them.
+//! when it runs; `catalog` holds all of them; `matching` says which of them an event starts.
 
 pub mod catalog;
 pub mod compile;
 pub mod evaluate;
 pub mod file;
 pub mod lint;
+pub mod matching;
+pub mod plan;
 pub mod problem;
 pub mod same;
 pub mod schema;
 pub mod selftest;
+pub mod start;
 pub mod words;
 pub mod yaml;
 

@@ -163,6 +163,7 @@ pub mod codes {
         HOOK_CONFLICT = "hook-conflict", "Two triggers claim one path and cannot share it.";
         UNKNOWN_STEP_KIND = "unknown-step-kind", "A step without a key that says what it does.";
         TWO_KINDS = "two-kinds", "A step with two keys that say what it does.";
+        MISPLACED_STEP = "misplaced-step", "A step that can do nothing where it stands.";
         DUPLICATE_ID = "duplicate-id", "Two steps have one id.";
         DUPLICATE_WORKFLOW = "duplicate-workflow", "Two files have one workflow name.";
         UNKNOWN_RETRY = "unknown-retry", "A named retry that `hence.yaml` does not have.";

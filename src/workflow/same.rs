@@ -3,7 +3,7 @@
 use std::mem::discriminant;
 
 use super::catalog::Loaded;
-use crate::domain::workflow::{Code, Step, StepKind, Wait};
+use crate::domain::workflow::{Code, RespondBody, Step, StepKind, Wait};
 
 /// Whether two steps of two revisions do the same, as it is written: not how often it is tried, nor what stands inside or follows.
 #[must_use]
@@ -30,7 +30,25 @@ pub fn is_same_step((old, step): (&Loaded, &Step), (new, other): (&Loaded, &Step
         | (StepKind::Repeat { until: a, .. }, StepKind::Repeat { until: b, .. })
         | (StepKind::Wait(Wait::Until(a)), StepKind::Wait(Wait::Until(b))) => same(*a, *b),
         (StepKind::Wait(Wait::For(a)), StepKind::Wait(Wait::For(b))) => a == b,
+        (StepKind::Wait(Wait::Event(a)), StepKind::Wait(Wait::Event(b))) => a.kind == b.kind && same_if_any(a.condition, b.condition),
         (StepKind::Wait(_), StepKind::Wait(_)) => false,
+        (StepKind::Approve(a), StepKind::Approve(b)) => same(a.to, b.to) && same(a.message, b.message),
+        (StepKind::Run(a), StepKind::Run(b)) => a.workflow == b.workflow && same(a.with, b.with),
+        (StepKind::Emit(a), StepKind::Emit(b)) => a.kind == b.kind && same(a.with, b.with),
+        (StepKind::Respond(a), StepKind::Respond(b)) => {
+            let body = |body: &RespondBody| match body {
+                RespondBody::Empty => None,
+                RespondBody::Json(code)
+                | RespondBody::Xml(code)
+                | RespondBody::Text(code)
+                | RespondBody::Html(code)
+                | RespondBody::Redirect(code) => Some(*code),
+            };
+            discriminant(&a.body) == discriminant(&b.body)
+                && same_if_any(body(&a.body), body(&b.body))
+                && same_if_any(a.status, b.status)
+                && same_if_any(a.headers, b.headers)
+        }
         (StepKind::Stop(a), StepKind::Stop(b)) => same_if_any(*a, *b),
         (a, b) => discriminant(a) == discriminant(b),
     };
@@ -95,6 +113,23 @@ mod tests {
             "{stop: 1}",
             "{stop: 2}",
             "{stop: }",
+            "{wait: {event: paid}}",
+            "{wait: {event: sent}}",
+            "{wait: {event: paid, if: event.body.n == 1}}",
+            "{approve: {to: a, message: b}}",
+            "{approve: {to: a, message: c}}",
+            "{run: other}",
+            "{run: other, with: {n: 1}}",
+            "{run: another}",
+            "{emit: paid}",
+            "{emit: paid, with: {n: 1}}",
+            "{emit: sent}",
+            "{respond: {status: 204}}",
+            "{respond: {status: 200}}",
+            "{respond: {text: a}}",
+            "{respond: {html: a}}",
+            "{respond: {text: b}}",
+            "{respond: {text: a, headers: {x: y}}}",
         ];
         let loaded = steps.map(|step| (step, load(step), load(step)));
         for (n, (step, old, _)) in loaded.iter().enumerate() {

@@ -2,6 +2,7 @@
 //! usage, 3 no server, 4 store damaged or in use.
 
 mod check;
+mod plan;
 mod replay;
 mod runs;
 mod shutdown;
@@ -9,6 +10,7 @@ mod store;
 mod testing;
 mod token;
 mod usage;
+mod why;
 
 use crate::process::Ran;
 

@@ -81,7 +81,16 @@ pub(crate) fn story(entries: &[Entry]) -> Story {
     for Entry { fact, .. } in entries {
         match fact {
             Fact::CallRetried { .. } | Fact::CallStarted { .. } | Fact::CancelRequested => {}
-            Fact::CallSucceeded { step, output, .. } | Fact::StepEvaluated { step, output } | Fact::RunStopped { step, output } => {
+            // Waits that are over leave what came of them; ids and times are other ones each time.
+            Fact::EventAwaited { .. } | Fact::ApprovalAsked { .. } | Fact::ChildStarted { .. } | Fact::StepRetried { .. } => {}
+            Fact::GatheringEnded { events } => outcome = format!("gathered {events}"),
+            Fact::RunSkipped { reason } => outcome = reason.to_string(),
+            Fact::EventEmitted { step, kind, .. } => drop(steps.insert(step.clone(), kind.to_string())),
+            Fact::Responded { step, response } => drop(steps.insert(step.clone(), response.body.clone())),
+            Fact::CallSucceeded { step, output, .. }
+            | Fact::StepEvaluated { step, output }
+            | Fact::EventTaken { step, output, .. }
+            | Fact::RunStopped { step, output } => {
                 drop(steps.insert(step.clone(), output.to_string()));
             }
             Fact::LoopBegan { step, items } => drop(steps.insert(step.clone(), items.to_string())),

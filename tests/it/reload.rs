@@ -12,7 +12,7 @@ fn says(word: &str) -> String {
 }
 
 /// Lets the watcher look, and waits for the change to be served.
-pub(crate) async fn changed(app: &TestApp) {
+pub async fn changed(app: &TestApp) {
     let mut changes = app.app.intake.current.subscribe();
     changes.mark_unchanged();
     while !changes.has_changed().unwrap() {

@@ -23,6 +23,10 @@ impl<'w> Walk<'w, '_> {
             | StepKind::Repeat { .. }
             | StepKind::Parallel { .. }
             | StepKind::Wait(_)
+            | StepKind::Approve(_)
+            | StepKind::Run(_)
+            | StepKind::Emit(_)
+            | StepKind::Respond(_)
             | StepKind::Fail(_)
             | StepKind::Stop(_) => return self.begin(step, address),
         };
@@ -34,7 +38,7 @@ impl<'w> Walk<'w, '_> {
     fn close(&mut self, step: &'w Step, address: Address, flow: Flow) -> Flow {
         match flow {
             Flow::Through(output) if step.id.is_some() => self.todo(step, address, Task::Conclude { output }),
-            Flow::Failed(seen) => self.handle(step, seen),
+            Flow::Failed(seen) => self.handle(step, address, seen),
             flow @ (Flow::Through(_) | Flow::Blocked) => flow,
         }
     }
@@ -43,13 +47,14 @@ impl<'w> Walk<'w, '_> {
     pub(super) fn foreach(&mut self, step: &'w Step, address: Address, looping: &Looping) -> Flow {
         let StepKind::Foreach { steps, parallel, .. } = &step.kind else { return Flow::Blocked };
         let (mut open, begun) = (0, looping.began.max(self.moment));
-        let before = self.mark();
+        let (before, ready) = (self.mark(), self.before);
         for index in looping.first_open..looping.len() {
             if looping.is_ended(index) {
                 continue;
             }
             // In a sequence an iteration begins when the one before it ended; beside others, with the loop.
             self.moment = if *parallel == 1 { looping.last_ended.max(begun) } else { begun };
+            self.before = ready;
             self.loops.push(Iteration { step, address: address.clone(), index, items: Some(Arc::clone(&looping.items)) });
             let flow = self.block(steps);
             self.loops.pop();
@@ -59,8 +64,8 @@ impl<'w> Walk<'w, '_> {
                 }
                 Flow::Blocked => {}
                 Flow::Failed(seen) => {
-                    self.abandon(before);
-                    return self.handle(step, seen);
+                    self.abandon(&before);
+                    return self.handle(step, address, seen);
                 }
             }
             open += 1;
@@ -83,12 +88,12 @@ impl<'w> Walk<'w, '_> {
         let flow = self.block(steps);
         let flow = match flow {
             // Inside the iteration, so that `until` sees the round's steps.
-            Flow::Through(output) => self.todo(step, address, Task::EndRound { round, output }),
+            Flow::Through(output) => self.todo(step, address.clone(), Task::EndRound { round, output }),
             flow @ (Flow::Blocked | Flow::Failed(_)) => flow,
         };
         self.loops.pop();
         match flow {
-            Flow::Failed(seen) => self.handle(step, seen),
+            Flow::Failed(seen) => self.handle(step, address, seen),
             flow @ (Flow::Through(_) | Flow::Blocked) => flow,
         }
     }
@@ -96,21 +101,21 @@ impl<'w> Walk<'w, '_> {
     /// All branches side by side; with `any`, the first that is through decides.
     pub(super) fn parallel(&mut self, step: &'w Step, address: Address, branches: &'w [(Arc<str>, Vec<Step>)], any: bool) -> Flow {
         let (begun, mut ended) = (self.moment, self.moment);
-        let (mut outputs, mut is_blocked, before) = (Map::new(), false, self.mark());
+        let (mut outputs, mut is_blocked, before, ready) = (Map::new(), false, self.mark(), self.before);
         for (name, steps) in branches {
-            self.moment = begun;
+            (self.moment, self.before) = (begun, ready);
             match self.block(steps) {
                 Flow::Through(output) if any => {
                     // The others do not matter any more.
-                    self.abandon(before);
+                    self.abandon(&before);
                     let output = Value::Object(Map::from_iter([(name.to_string(), (*output).clone())]));
                     return self.todo(step, address, Task::Conclude { output: Arc::new(output) });
                 }
                 Flow::Through(output) => drop(outputs.insert(name.to_string(), (*output).clone())),
                 Flow::Blocked => is_blocked = true,
                 Flow::Failed(seen) => {
-                    self.abandon(before);
-                    return self.handle(step, seen);
+                    self.abandon(&before);
+                    return self.handle(step, address, seen);
                 }
             }
             ended = ended.max(self.moment);

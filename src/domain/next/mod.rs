@@ -2,16 +2,19 @@
 //! what can be done, and the executor does it and brings back facts.
 
 mod blocks;
+mod ending;
 mod walk;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Value;
 use super::failure::{Failure, FailureKind};
 use super::journal::{Address, Outcome};
-use super::run::{Phase, Run};
+use super::run::{Awaiting, Phase, Run};
 use super::time::Timestamp;
 use super::workflow::{Step, Workflow};
+use ending::Ending;
 use walk::{Flow, Walk};
 
 /// What a run can do at this moment.
@@ -21,13 +24,22 @@ pub enum Next<'w> {
     Perform {
         /// What to do; never empty.
         todos: Vec<Todo<'w>>,
-        /// The earliest time at which there is more to do.
-        wake: Option<Timestamp>,
+        /// What other branches wait for.
+        waits: Waits<'w>,
     },
-    /// Nothing until this time.
-    WaitUntil(Timestamp),
+    /// Nothing until one of these comes.
+    Wait(Waits<'w>),
     /// Nothing more at all: the run ends so.
     Finish(Outcome),
+}
+
+/// What a run waits for; never nothing when it only waits.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Waits<'w> {
+    /// The earliest time at which there is more to do.
+    pub wake: Option<Timestamp>,
+    /// Steps that wait for an event: each one's task is [`Task::Listen`].
+    pub listens: Vec<Todo<'w>>,
 }
 
 /// One step that can be done.
@@ -42,10 +54,14 @@ pub struct Todo<'w> {
     /// What `now()` says to it: the time of the last fact on its own path, or the due time of its round. It does not depend on
     /// what branches beside it do, so doing the step again gives the same.
     pub moment: Timestamp,
+    /// When the step before it became ready: an event that came while that one was being done is not missed.
+    pub since: Timestamp,
     /// The iterations it is in, outermost first.
     pub loops: Vec<Iteration<'w>>,
     /// The failure that a handler's steps see as `error`.
     pub error: Option<Box<SeenError>>,
+    /// The question whose link its steps see as `approval`.
+    pub approval: Option<Address>,
 }
 
 /// What is to be done about a step.
@@ -84,6 +100,22 @@ pub enum Task {
     },
     /// What it waited for has come.
     Wake,
+    /// Look whether an event has come that it waits for; nothing to record if not.
+    Listen(Awaiting),
+    /// What it waited for did not come in time.
+    Expire,
+    /// It took longer than its `timeout`.
+    TimeOut {
+        /// So long.
+        timeout: Duration,
+    },
+    /// It failed, and its `retry` says to do it anew.
+    Retry {
+        /// Which try failed, from 1.
+        attempt: u32,
+        /// Why.
+        error: Failure,
+    },
 }
 
 impl Task {
@@ -92,7 +124,14 @@ impl Task {
     #[must_use]
     pub fn is_timed(&self) -> bool {
         match self {
-            Self::Wake | Self::EndRound { .. } | Self::Call { .. } | Self::GiveUp { .. } => true,
+            Self::Wake
+            | Self::Listen(_)
+            | Self::Expire
+            | Self::TimeOut { .. }
+            | Self::Retry { .. }
+            | Self::EndRound { .. }
+            | Self::Call { .. }
+            | Self::GiveUp { .. } => true,
             Self::Evaluate | Self::Conclude { .. } | Self::EndIteration { .. } => false,
         }
     }
@@ -123,30 +162,36 @@ pub struct SeenError {
 /// What the run can do now.
 #[must_use]
 pub fn next<'w>(workflow: &'w Workflow, run: &Run, now: Timestamp) -> Next<'w> {
-    let mut walk = Walk::new(run, now, run.started, None);
-    let failed = match &run.phase {
+    let mut walk = Walk::new(run, now, run.started);
+    let ending = match &run.phase {
         Phase::Finished(outcome) => return Next::Finish(outcome.clone()),
-        Phase::Canceling => return Next::Finish(Outcome::Canceled),
-        Phase::Stopped { output } => return Next::Finish(Outcome::Succeeded { output: Arc::clone(output) }),
-        Phase::Failing { error, .. } => SeenError { step: None, failure: error.clone() },
+        Phase::Skipped => return Next::Finish(Outcome::Canceled),
+        Phase::Canceling { at } => Ending::Canceled { at: *at },
+        Phase::Stopped { output, at } => Ending::Succeeded { output: Arc::clone(output), at: *at },
+        Phase::Failing { error, at } => Ending::Failed { seen: Box::new(SeenError { step: None, failure: error.clone() }), at: *at },
         Phase::Steps => match walk.block(&workflow.steps) {
-            Flow::Through(output) => return Next::Finish(Outcome::Succeeded { output }),
+            Flow::Through(output) => Ending::Succeeded { output, at: walk.moment },
             Flow::Blocked => return blocked(walk, deadline(workflow, run)),
-            Flow::Failed(seen) => *seen,
+            Flow::Failed(seen) => {
+                let at = seen.step.as_ref().and_then(|step| run.steps.get(step)).map_or(run.started, |stamped| stamped.at);
+                Ending::Failed { seen, at }
+            }
         },
     };
-    // A parallel branch may have left work behind that no longer matters.
-    let failed_at = match (&failed.step, &run.phase) {
-        (Some(step), _) => run.steps.get(step).map(|stamped| stamped.at),
-        (None, Phase::Failing { at, .. }) => Some(*at),
-        (None, Phase::Steps | Phase::Stopped { .. } | Phase::Canceling | Phase::Finished(_)) => None,
-    };
-    let moment = failed_at.unwrap_or(run.started);
-    let mut walk = Walk::new(run, now, moment, Some(Box::new(failed.clone())));
-    match walk.block(&workflow.on_error) {
-        Flow::Blocked => blocked(walk, None),
-        // A handler that fails itself does not hide what it was there for.
-        Flow::Through(_) | Flow::Failed(_) => Next::Finish(Outcome::Failed { step: failed.step, error: failed.failure }),
+    // A parallel branch may have left work behind that no longer matters: the walk begins anew.
+    ending::next(workflow, run, now, ending)
+}
+
+/// What the steps would do next if every time they wait for had come, and none were over: facts of a run that is over answer it.
+#[must_use]
+pub fn ahead<'w>(workflow: &'w Workflow, run: &Run) -> Vec<Todo<'w>> {
+    let mut walk = Walk::timeless(run);
+    match walk.block(&workflow.steps) {
+        Flow::Blocked => {
+            walk.todos.append(&mut walk.listens);
+            walk.todos
+        }
+        Flow::Through(_) | Flow::Failed(_) => Vec::new(),
     }
 }
 
@@ -155,19 +200,22 @@ pub fn next<'w>(workflow: &'w Workflow, run: &Run, now: Timestamp) -> Next<'w> {
 pub fn deadline(workflow: &Workflow, run: &Run) -> Option<Timestamp> {
     match run.phase {
         Phase::Steps => workflow.timeout.map(|timeout| run.started.after(timeout)),
-        Phase::Failing { .. } | Phase::Stopped { .. } | Phase::Canceling | Phase::Finished(_) => None,
+        Phase::Failing { .. } | Phase::Stopped { .. } | Phase::Canceling { .. } | Phase::Skipped | Phase::Finished(_) => None,
     }
 }
 
 fn blocked<'w>(walk: Walk<'w, '_>, deadline: Option<Timestamp>) -> Next<'w> {
     let wake = [walk.wake, deadline].into_iter().flatten().min();
-    match (walk.todos.is_empty(), wake) {
-        (false, wake) => Next::Perform { todos: walk.todos, wake },
-        (true, Some(wake)) => Next::WaitUntil(wake),
-        (true, None) => Next::Finish(Outcome::Failed {
+    let waits = Waits { wake, listens: walk.listens };
+    if !walk.todos.is_empty() {
+        Next::Perform { todos: walk.todos, waits }
+    } else if waits.wake.is_some() || !waits.listens.is_empty() {
+        Next::Wait(waits)
+    } else {
+        Next::Finish(Outcome::Failed {
             step: None,
             error: Failure::new(FailureKind::Internal, "the run can neither go on nor wait: please report this"),
-        }),
+        })
     }
 }
 

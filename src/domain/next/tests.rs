@@ -90,6 +90,7 @@ fn build(drawn: &[Drawn], prefix: &str) -> Vec<Step> {
                     timeout: Duration::from_secs(1),
                     at_most_once: false,
                     idempotency_key: None,
+                    undo: Vec::new(),
                 }),
                 Shape::Script => StepKind::Script(Code(0)),
                 Shape::Set => StepKind::Set(vec![("v".into(), Code(0))]),
@@ -122,7 +123,8 @@ fn build(drawn: &[Drawn], prefix: &str) -> Vec<Step> {
                 _ => OnError::Fail,
             };
             let id = step.named.then(|| address.replace('/', "_").into());
-            Step { address: Address::new(address), id, name: None, condition: step.conditional.then_some(Code(0)), on_error, kind }
+            let condition = step.conditional.then_some(Code(0));
+            Step { address: Address::new(address), id, name: None, condition, timeout: None, retry: None, on_error, kind }
         })
         .collect()
 }
@@ -135,8 +137,14 @@ pub(in crate::domain) fn workflow(drawn: &[Drawn]) -> Workflow {
         description: String::new(),
         triggers: Vec::new(),
         condition: None,
+        input: Vec::new(),
+        concurrency: None,
+        gathering: None,
+        throttle: None,
         steps: build(drawn, ""),
         on_error: build(&handler, "on_error"),
+        on_cancel: Vec::new(),
+        finally: Vec::new(),
         timeout: None,
         loop_ids: Vec::new(),
     }
@@ -157,11 +165,12 @@ fn fact(todo: &Todo<'_>, run: &Run, now: Timestamp) -> Fact {
                 Fact::CallRetried { step, attempt: *attempt, error, due: now.after(Duration::from_secs(1)) }
             }
             1 => Fact::StepFailed { step, attempts: *attempt, error: Failure::new(FailureKind::Status, "no") },
-            _ => Fact::CallSucceeded { step, attempt: *attempt, output: Arc::new(json!(chance(0))) },
+            _ => Fact::CallSucceeded { step, attempt: *attempt, output: Arc::new(json!(chance(0))), undo: false },
         },
         Task::GiveUp { attempt } => {
             Fact::StepFailed { step, attempts: *attempt, error: Failure::new(FailureKind::Interrupted, "interrupted") }
         }
+        Task::Listen(_) | Task::Expire | Task::TimeOut { .. } | Task::Retry { .. } => unreachable!("none is drawn"),
         Task::Evaluate => {
             let took = run.steps.get(&step).is_some_and(|stamped| matches!(stamped.state, StepState::Took(_)));
             if todo.step.condition.is_some() && !took && chance(7).is_multiple_of(2) {
@@ -181,6 +190,7 @@ fn fact(todo: &Todo<'_>, run: &Run, now: Timestamp) -> Fact {
                 StepKind::Foreach { .. } => {
                     Fact::LoopBegan { step, items: Arc::new(json!(vec![1; usize::try_from(chance(0) % 4).unwrap()])) }
                 }
+                StepKind::Approve(_) | StepKind::Run(_) | StepKind::Emit(_) | StepKind::Respond(_) => unreachable!("none is drawn"),
                 StepKind::Wait(_) => Fact::WaitBegan { step, until: todo.moment.after(Duration::from_secs(60)) },
                 StepKind::Fail(_) => Fact::StepFailed { step, attempts: 0, error: Failure::new(FailureKind::Failed, "fail") },
                 StepKind::Stop(_) => Fact::RunStopped { step, output: Arc::default() },
@@ -198,13 +208,14 @@ pub(in crate::domain) fn drive(workflow: &Workflow, begin: Vec<Entry>) -> Vec<En
         let done: Vec<Entry> = match next(workflow, &run, now) {
             Next::Finish(_) if matches!(run.phase, Phase::Finished(_)) => return entries,
             Next::Finish(outcome) => vec![Entry { at: now, fact: Fact::RunFinished { outcome } }],
-            Next::WaitUntil(due) => {
+            Next::Wait(Waits { wake, .. }) => {
+                let due = wake.unwrap();
                 assert!(now < due, "what is due is done, not waited for");
                 now = due;
                 continue;
             }
-            Next::Perform { todos, wake } => {
-                assert!(!todos.is_empty() && wake.is_none_or(|wake| now < wake));
+            Next::Perform { todos, waits } => {
+                assert!(!todos.is_empty() && waits.wake.is_none_or(|wake| now < wake));
                 // One at a time, as answers come in: what follows is asked for again.
                 let todo = &todos[0];
                 let settled = run
@@ -246,7 +257,7 @@ fn the_moment_of_a_step_is_the_last_fact_on_its_own_path() {
     let mut answer =
         |step: &str, at: i64, fact: fn(Address) -> Fact| run.apply(Entry { at: Timestamp(at), fact: fact(Address::new(step)) }).unwrap();
     answer("0", BEGIN.0, |step| Fact::StepEvaluated { step, output: Arc::default() });
-    answer("1/a/0", 5_000_000, |step| Fact::CallSucceeded { step, attempt: 1, output: Arc::default() });
+    answer("1/a/0", 5_000_000, |step| Fact::CallSucceeded { step, attempt: 1, output: Arc::default(), undo: false });
     let Next::Perform { todos, .. } = next(&workflow, &run, Timestamp(9_000_000)) else { unreachable!() };
     let moments: Vec<_> = todos.iter().map(|todo| (todo.address.as_str(), todo.moment)).collect();
     assert_eq!(moments, [("1/a/1", Timestamp(5_000_000)), ("1/b/0", BEGIN)]);

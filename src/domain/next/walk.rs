@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Iteration, SeenError, Task, Todo};
 use crate::domain::Value;
 use crate::domain::journal::Address;
-use crate::domain::run::{Run, StepState};
+use crate::domain::run::{Awaiting, Run, Stamped, StepState};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{OnError, Step, StepKind};
 
@@ -24,35 +24,94 @@ pub(super) struct Walk<'w, 'r> {
     pub(super) run: &'r Run,
     pub(super) now: Timestamp,
     pub(super) todos: Vec<Todo<'w>>,
+    pub(super) listens: Vec<Todo<'w>>,
     pub(super) wake: Option<Timestamp>,
     /// The time of the last fact on the path to where the walk is.
     pub(super) moment: Timestamp,
     pub(super) loops: Vec<Iteration<'w>>,
-    error: Option<Box<SeenError>>,
+    pub(super) error: Option<Box<SeenError>>,
+    approval: Option<Address>,
+    /// The moment at which the step before the current one became ready.
+    pub(super) before: Timestamp,
+    /// The step whose handler was found to have something to do.
+    handling: Option<Address>,
+    /// No step takes too long, and what is waited for may come at any time.
+    timeless: bool,
+}
+
+/// Where a walk stood before steps that go side by side.
+pub(super) struct Mark {
+    todos: usize,
+    listens: usize,
+    wake: Option<Timestamp>,
 }
 
 impl<'w, 'r> Walk<'w, 'r> {
-    pub(super) fn new(run: &'r Run, now: Timestamp, moment: Timestamp, error: Option<Box<SeenError>>) -> Self {
-        Self { run, now, todos: Vec::new(), wake: None, moment, loops: Vec::new(), error }
+    pub(super) fn new(run: &'r Run, now: Timestamp, moment: Timestamp) -> Self {
+        Self {
+            run,
+            now,
+            todos: Vec::new(),
+            listens: Vec::new(),
+            wake: None,
+            moment,
+            loops: Vec::new(),
+            error: None,
+            approval: None,
+            before: moment,
+            handling: None,
+            timeless: false,
+        }
+    }
+
+    /// A walk over a run that is over: everything that was due has come, and nothing is late.
+    pub(super) fn timeless(run: &'r Run) -> Self {
+        Self { timeless: true, ..Self::new(run, Timestamp(i64::MAX), run.started) }
     }
 
     /// Steps of a block are done in order; the first that is not settled stops the walk.
     pub(super) fn block(&mut self, steps: &'w [Step]) -> Flow {
         let mut last = Arc::default();
         for step in steps {
-            match self.step(step) {
+            let ready = self.moment;
+            match self.timed(step) {
                 Some(Flow::Through(output)) => last = output,
                 None => {}
                 Some(stop) => return stop,
             }
+            self.before = ready;
         }
         Flow::Through(last)
     }
 
-    /// Nothing for a step that was skipped: the output before it stays the last.
-    fn step(&mut self, step: &'w Step) -> Option<Flow> {
+    /// A step within its `timeout`: what is inside it does not matter any more once that has passed.
+    fn timed(&mut self, step: &'w Step) -> Option<Flow> {
         let address = self.address(step);
-        let Some(stamped) = self.run.steps.get(&address) else {
+        let Some(timeout) = step.timeout.filter(|_| !self.timeless) else { return self.step(step, address) };
+        let (ready, mark) = (self.moment, self.mark());
+        let flow = self.step(step, address.clone())?;
+        // Its handlers have all the time they need.
+        let is_over = matches!(self.run.steps.get(&address), Some(Stamped { state: StepState::Failed { .. }, .. }))
+            || self.handling.as_ref() == Some(&address);
+        if !matches!(flow, Flow::Blocked) || is_over {
+            return Some(flow);
+        }
+        let begun = match self.run.steps.get(&address) {
+            Some(Stamped { state: StepState::Retrying { due, .. }, .. }) => ready.max(*due),
+            Some(_) | None => ready,
+        };
+        let due = begun.after(timeout);
+        if due <= self.now {
+            self.abandon(&mark);
+            return Some(self.todo(step, address, Task::TimeOut { timeout }));
+        }
+        Some(self.wait(due))
+    }
+
+    /// Nothing for a step that was skipped: the output before it stays the last.
+    fn step(&mut self, step: &'w Step, address: Address) -> Option<Flow> {
+        let run = self.run;
+        let Some(stamped) = run.steps.get(&address) else {
             return Some(if step.condition.is_some() { self.todo(step, address, Task::Evaluate) } else { self.begin(step, address) });
         };
         let at = stamped.at;
@@ -70,10 +129,14 @@ impl<'w, 'r> Walk<'w, 'r> {
                 self.branch(step, address, branch)
             }
             StepState::Started { attempt } => self.todo(step, address, Task::GiveUp { attempt: *attempt }),
-            StepState::Retrying { attempts, due } if *due <= self.now => {
+            StepState::Retrying { due, .. } if self.now < *due => self.wait(*due),
+            StepState::Retrying { attempts, .. } if matches!(step.kind, StepKind::Call(_)) => {
                 self.todo(step, address, Task::Call { attempt: attempts.saturating_add(1) })
             }
-            StepState::Retrying { due, .. } => self.wait(*due),
+            StepState::Retrying { due, .. } => {
+                self.pass(at.max(*due));
+                self.begin(step, address)
+            }
             StepState::Looping(looping) => self.foreach(step, address, looping),
             StepState::Repeating { round, due } if *due <= self.now => {
                 // A round begins when it is due, not when the one before it ended.
@@ -83,10 +146,14 @@ impl<'w, 'r> Walk<'w, 'r> {
             StepState::Repeating { due, .. } => self.wait(*due),
             StepState::Waiting { until } if *until <= self.now => self.todo(step, address, Task::Wake),
             StepState::Waiting { until } => self.wait(*until),
+            StepState::Awaiting(awaiting) => {
+                self.pass(at);
+                self.listen_for(step, address, awaiting)
+            }
             StepState::Failed { error } => {
                 self.pass(at);
-                let seen = SeenError { step: Some(address), failure: error.clone() };
-                self.handle(step, Box::new(seen))
+                let seen = SeenError { step: Some(address.clone()), failure: error.clone() };
+                self.handle(step, address, Box::new(seen))
             }
         })
     }
@@ -103,16 +170,46 @@ impl<'w, 'r> Walk<'w, 'r> {
             | StepKind::Switch { .. }
             | StepKind::Foreach { .. }
             | StepKind::Wait(_)
+            | StepKind::Approve(_)
+            | StepKind::Run(_)
+            | StepKind::Emit(_)
+            | StepKind::Respond(_)
             | StepKind::Fail(_)
             | StepKind::Stop(_) => self.todo(step, address, Task::Evaluate),
         }
     }
 
+    /// A step that waits for an event, and meanwhile tells the person who is asked.
+    fn listen_for(&mut self, step: &'w Step, address: Address, awaiting: &Awaiting) -> Flow {
+        if awaiting.until.is_some_and(|until| until <= self.now) && !self.timeless {
+            return self.todo(step, address, Task::Expire);
+        }
+        if let StepKind::Approve(approve) = &step.kind {
+            let outer = self.approval.replace(address.clone());
+            let flow = self.block(&approve.notify);
+            self.approval = outer;
+            if let Flow::Failed(seen) = flow {
+                return self.handle(step, address, seen);
+            }
+        }
+        let listen = Todo { task: Task::Listen(awaiting.clone()), ..self.make(step, address, Task::Wake) };
+        self.listens.push(listen);
+        match awaiting.until {
+            Some(until) => self.wait(until),
+            None => Flow::Blocked,
+        }
+    }
+
     /// Adds something to do; the block goes on once it is done.
     pub(super) fn todo(&mut self, step: &'w Step, address: Address, task: Task) -> Flow {
-        let (moment, loops, error) = (self.moment, self.loops.clone(), self.error.clone());
-        self.todos.push(Todo { step, address, task, moment, loops, error });
+        let todo = self.make(step, address, task);
+        self.todos.push(todo);
         Flow::Blocked
+    }
+
+    fn make(&self, step: &'w Step, address: Address, task: Task) -> Todo<'w> {
+        let (moment, loops, error, approval) = (self.moment, self.loops.clone(), self.error.clone(), self.approval.clone());
+        Todo { step, address, task, moment, since: self.before, loops, error, approval }
     }
 
     fn wait(&mut self, due: Timestamp) -> Flow {
@@ -121,14 +218,15 @@ impl<'w, 'r> Walk<'w, 'r> {
     }
 
     /// Where the walk stands before steps that go side by side.
-    pub(super) fn mark(&self) -> (usize, Option<Timestamp>) {
-        (self.todos.len(), self.wake)
+    pub(super) fn mark(&self) -> Mark {
+        Mark { todos: self.todos.len(), listens: self.listens.len(), wake: self.wake }
     }
 
     /// What was found since then does not matter any more.
-    pub(super) fn abandon(&mut self, (todos, wake): (usize, Option<Timestamp>)) {
-        self.todos.truncate(todos);
-        self.wake = wake;
+    pub(super) fn abandon(&mut self, mark: &Mark) {
+        self.todos.truncate(mark.todos);
+        self.listens.truncate(mark.listens);
+        self.wake = mark.wake;
     }
 
     /// The walk has passed a fact of this time.
@@ -137,17 +235,28 @@ impl<'w, 'r> Walk<'w, 'r> {
     }
 
     /// What follows when a step, or one inside it, failed for good.
-    pub(super) fn handle(&mut self, step: &'w Step, seen: Box<SeenError>) -> Flow {
-        match &step.on_error {
-            OnError::Fail => Flow::Failed(seen),
-            OnError::Continue => Flow::Through(Arc::default()),
-            OnError::Steps(steps) => {
-                let outer = self.error.replace(seen);
-                let flow = self.block(steps);
-                self.error = outer;
-                flow
+    pub(super) fn handle(&mut self, step: &'w Step, address: Address, seen: Box<SeenError>) -> Flow {
+        if let Some(retry) = &step.retry {
+            let attempt = self.run.steps.get(&address).map_or(0, |stamped| stamped.tries).saturating_add(1);
+            if attempt < retry.attempts && seen.failure.may_be_retried() {
+                return self.todo(step, address, Task::Retry { attempt, error: seen.failure });
             }
         }
+        let own = seen.step.as_ref() == Some(&address);
+        let otherwise = step.kind.otherwise().filter(|_| own && seen.failure.is_refusal());
+        let steps = match (otherwise, &step.on_error) {
+            (Some(otherwise), _) => otherwise,
+            (None, OnError::Fail) => return Flow::Failed(seen),
+            (None, OnError::Continue) => return Flow::Through(Arc::default()),
+            (None, OnError::Steps(steps)) => steps,
+        };
+        let outer = self.error.replace(seen);
+        let flow = self.block(steps);
+        self.error = outer;
+        if matches!(flow, Flow::Blocked) {
+            self.handling = Some(address);
+        }
+        flow
     }
 
     /// A step's address, with the iterations the walk is in: the loop's part of it is replaced.

@@ -3,7 +3,7 @@
 //! The walk decides, as it does for a run: the old facts are offered to it in their order, all but those of the
 //! step itself, and it takes each one that it asks for. The step is never done, so nothing that comes after it is
 //! asked for. What goes side by side with it is: its finished steps are kept, a call that had not ended is made
-//! anew, and a wait keeps its time.
+//! anew, as is a question or a wait for an event, and a wait keeps its time.
 
 mod offer;
 mod places;
@@ -11,12 +11,12 @@ mod places;
 use std::collections::BTreeSet;
 
 use super::id::RunId;
-use super::journal::{Address, Entry};
+use super::journal::{Address, Entry, Fact};
 use super::run::{Impossible, Run, StepState};
 use super::time::Timestamp;
-use super::workflow::{Step, Workflow};
+use super::workflow::{Step, StepKind, Workflow};
 use offer::Offered;
-use places::{Places, plain};
+use places::{Places, is_within};
 
 /// The most facts that a replay takes over.
 pub const FACTS_LIMIT: usize = 100_000;
@@ -51,11 +51,19 @@ pub enum Refused {
         /// The outermost step around it.
         outer: String,
     },
-    /// A step of the workflow's `on_error`.
-    #[error("`{step}` is a step of the workflow's `on_error`, which is done when a run fails: replay from one of its other steps")]
+    /// A step of the workflow's `on_error`, `on_cancel` or `finally`.
+    #[error("`{step}` is done when a run ends: replay from one of the workflow's own steps")]
     OfTheRun {
         /// Which.
         step: String,
+    },
+    /// A step that tells of a question, or takes a call back.
+    #[error("`{step}` is done only together with `{outer}`: replay from `{outer}`")]
+    PartOf {
+        /// As asked for.
+        step: String,
+        /// What it is a part of.
+        outer: String,
     },
     /// Something before it has to be done first.
     #[error("`{before}` comes before `{step}` and did not finish: replay from `{before}`, or the whole run")]
@@ -91,6 +99,16 @@ pub enum Refused {
         /// The call.
         call: Address,
     },
+    /// The earlier run took a call back when it failed.
+    #[error(
+        "`{call}`, which `{step}` builds on, was taken back when the run failed (`undo`): replay from `{call}` or a step before it, or the whole run"
+    )]
+    TakenBack {
+        /// The step asked for.
+        step: Address,
+        /// The call.
+        call: Address,
+    },
     /// A bound.
     #[error("{facts} facts would be taken over, more than the limit of {limit}: replay the whole run", limit = FACTS_LIMIT)]
     TooMany {
@@ -117,36 +135,59 @@ pub fn reuse(
 ) -> Result<Reused, Refused> {
     let places = Places::of(new);
     let from = places.resolve(new, from, entries)?;
-    let offered = Offered::to(new, &places, run, entries, from.as_str());
+    let offered = Offered::to(new, &places, run, entries, &from);
     if old.revision != new.revision {
         check_unchanged(run, (old, &places), entries, &from, &offered.kept, is_same)?;
     }
-    if !offered.asks_for(from.as_str()) {
-        return Err(offered.why_not(&places, from));
+    if !offered.asks_for_it() {
+        return Err(offered.why_not());
     }
-    let mut open_calls = BTreeSet::new();
-    for (address, stamped) in &offered.run.steps {
-        match &stamped.state {
-            StepState::Started { .. } => return Err(Refused::UnderWay { call: address.clone() }),
-            StepState::Retrying { .. } => drop(open_calls.insert(address)),
-            StepState::Skipped
-            | StepState::Took(_)
-            | StepState::Looping(_)
-            | StepState::Repeating { .. }
-            | StepState::Waiting { .. }
-            | StepState::Done { .. }
-            | StepState::Failed { .. } => {}
-        }
-    }
+    let open = open_steps(&offered, &places)?;
     let is_kept = |(position, entry): &(usize, &Entry)| {
-        offered.kept.contains(position) && entry.fact.step().is_none_or(|step| !open_calls.contains(step))
+        let is_open = |step: &Address| open.iter().any(|open| is_within(step, open));
+        offered.kept.contains(position) && !entry.fact.step().is_some_and(is_open)
     };
     let facts: Vec<Entry> = entries.iter().enumerate().filter(is_kept).map(|(_, entry)| entry.clone()).collect();
     if FACTS_LIMIT < facts.len() {
         return Err(Refused::TooMany { facts: facts.len() });
     }
+    check_not_taken_back(&from, &facts, entries)?;
     Run::replay(run, Timestamp::default(), facts.iter().cloned())?;
     Ok(Reused { from, facts })
+}
+
+/// Steps side by side with the one that is done anew that were under way, and are begun anew, too: a wait for a time alone goes on.
+fn open_steps<'o>(offered: &'o Offered<'_, '_>, places: &Places<'_>) -> Result<Vec<&'o Address>, Refused> {
+    let mut open = Vec::new();
+    for (address, stamped) in &offered.run.steps {
+        let is_call = || places.get(address).is_some_and(|place| matches!(place.step.kind, StepKind::Call(_)));
+        match &stamped.state {
+            StepState::Started { .. } => return Err(Refused::UnderWay { call: address.clone() }),
+            StepState::Awaiting(_) => open.push(address),
+            StepState::Retrying { .. } if is_call() => open.push(address),
+            StepState::Skipped
+            | StepState::Took(_)
+            | StepState::Looping(_)
+            | StepState::Repeating { .. }
+            | StepState::Waiting { .. }
+            | StepState::Retrying { .. }
+            | StepState::Done { .. }
+            | StepState::Failed { .. } => {}
+        }
+    }
+    Ok(open)
+}
+
+/// A call that was taken back is not done, whatever it gave.
+fn check_not_taken_back(from: &Address, facts: &[Entry], entries: &[Entry]) -> Result<(), Refused> {
+    for entry in facts {
+        let Fact::CallSucceeded { step: call, undo: true, .. } = &entry.fact else { continue };
+        let undo = Address::new(format!("{call}/undo"));
+        if entries.iter().any(|entry| entry.fact.step().is_some_and(|step| step.is_inside(&undo))) {
+            return Err(Refused::TakenBack { step: from.clone(), call: call.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// What was done before the step in the old revision has to be what the new one has before it.
@@ -162,14 +203,11 @@ fn check_unchanged(
     let changed = |before: &Address| Refused::Changed { step: from.clone(), before: before.clone() };
     let step_at = |position: &usize| entries.get(*position).and_then(|entry| entry.fact.step());
     let lost = match counterpart(&old_places, new_places, from) {
-        Some(from) => {
-            let offered = Offered::to(old, &old_places, run, entries, &from);
-            offered.kept.difference(kept).find_map(step_at)
-        }
+        Some(from) => Offered::to(old, &old_places, run, entries, &from).kept.difference(kept).find_map(step_at),
         // A step that was put in: what was there has to be there still, if only somewhere else.
         None => entries.iter().filter_map(|entry| entry.fact.step()).find(|step| {
-            let id = old_places.get(step.as_str()).and_then(|place| place.step.id.as_deref());
-            new_places.get(step.as_str()).or_else(|| new_places.named(id?)).is_none()
+            let id = old_places.get(step).and_then(|place| place.step.id.as_deref());
+            new_places.get(step).or_else(|| new_places.named(id?)).is_none()
         }),
     };
     if let Some(before) = lost {
@@ -177,10 +215,10 @@ fn check_unchanged(
     }
     let mut compared = BTreeSet::new();
     for step in kept.iter().filter_map(step_at) {
-        if !compared.insert(plain(step.as_str())) {
+        if !compared.insert(step.outside_loops()) {
             continue;
         }
-        let is_fine = match (old_places.get(step.as_str()), new_places.get(step.as_str())) {
+        let is_fine = match (old_places.get(step), new_places.get(step)) {
             (Some(old), Some(new)) => {
                 old.step.kind.word() == new.step.kind.word() && (new.step.id.is_some() || is_same(old.step, new.step))
             }
@@ -194,12 +232,12 @@ fn check_unchanged(
 }
 
 /// Where the step stood in the old revision: at the same place, or where its id was.
-fn counterpart(old: &Places<'_>, new: &Places<'_>, from: &Address) -> Option<String> {
-    if old.get(from.as_str()).is_some() {
-        return Some(from.as_str().to_owned());
+fn counterpart(old: &Places<'_>, new: &Places<'_>, from: &Address) -> Option<Address> {
+    if old.get(from).is_some() {
+        return Some(from.clone());
     }
-    let id = new.get(from.as_str())?.step.id.as_deref()?;
-    old.named(id).map(|place| place.step.address.as_str().to_owned())
+    let id = new.get(from)?.step.id.as_deref()?;
+    old.named(id).map(|place| place.step.address.clone())
 }
 
 #[cfg(test)]

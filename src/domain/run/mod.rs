@@ -1,5 +1,6 @@
 //! A run's state, derived from its facts: `apply` takes one step forward, `replay` is the same in a loop.
 
+mod allowed;
 mod state;
 
 use std::collections::BTreeMap;
@@ -9,9 +10,10 @@ use super::Map;
 use super::Value;
 use super::id::RunId;
 use super::journal::{Address, Entry, Fact};
+use super::response::Response;
 use super::time::Timestamp;
 
-pub use state::{Looping, Phase, Stamped, Status, StepState};
+pub use state::{Awaiting, Looping, Phase, Stamped, Status, StepState, Undo};
 
 /// A run's state.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +32,12 @@ pub struct Run {
     pub steps: BTreeMap<Address, Stamped>,
     /// What `set` wrote.
     pub vars: Map,
+    /// Calls that are taken back if the run fails, in the order of completion.
+    pub undos: Vec<Undo>,
+    /// By topic: the last event that a step took. A later wait looks after it.
+    pub taken: BTreeMap<Arc<str>, u64>,
+    /// What the caller was answered.
+    pub response: Option<Arc<Response>>,
 }
 
 /// A journal that cannot be: a fact that does not follow from the ones before it.
@@ -45,7 +53,18 @@ impl Run {
     /// A run that was accepted and has no facts yet.
     #[must_use]
     pub fn new(id: RunId, accepted: Timestamp) -> Self {
-        Self { id, started: accepted, at: accepted, len: 0, phase: Phase::Steps, steps: BTreeMap::new(), vars: Map::new() }
+        Self {
+            id,
+            started: accepted,
+            at: accepted,
+            len: 0,
+            phase: Phase::Steps,
+            steps: BTreeMap::new(),
+            vars: Map::new(),
+            undos: Vec::new(),
+            taken: BTreeMap::new(),
+            response: None,
+        }
     }
 
     /// The state that these facts lead to.
@@ -86,56 +105,160 @@ impl Run {
         }
         let (step, state) = match (fact, &self.phase) {
             (Fact::ConditionFailed { error }, Phase::Steps) if self.len == 0 => return self.turn(Phase::Failing { error, at }),
+            (Fact::GatheringEnded { .. }, Phase::Steps) if self.len == 0 => return Ok(()),
+            // A replay has facts of the earlier run by then.
+            (Fact::RunSkipped { .. }, Phase::Steps) => return self.turn(Phase::Skipped),
             (Fact::RunTimedOut { error }, Phase::Steps) => return self.turn(Phase::Failing { error, at }),
-            (Fact::CancelRequested, Phase::Steps | Phase::Failing { .. } | Phase::Stopped { .. }) => return self.turn(Phase::Canceling),
+            (Fact::CancelRequested, Phase::Steps | Phase::Failing { .. } | Phase::Stopped { .. }) => {
+                return self.turn(Phase::Canceling { at });
+            }
             (Fact::RunFinished { outcome }, _) => return self.turn(Phase::Finished(outcome)),
-            (fact @ (Fact::ConditionFailed { .. } | Fact::RunTimedOut { .. } | Fact::CancelRequested), _) => return Err(Box::new(fact)),
+            (
+                fact @ (Fact::ConditionFailed { .. }
+                | Fact::GatheringEnded { .. }
+                | Fact::RunSkipped { .. }
+                | Fact::RunTimedOut { .. }
+                | Fact::CancelRequested),
+                _,
+            ) => return Err(Box::new(fact)),
             (Fact::RunStopped { step, output }, Phase::Steps | Phase::Failing { .. }) if !self.is_settled(&step) => {
-                self.phase = Phase::Stopped { output: Arc::clone(&output) };
+                self.phase = Phase::Stopped { output: Arc::clone(&output), at };
                 (step, StepState::Done { output })
             }
-            (Fact::VarsSet { step, vars }, _) if !self.is_settled(&step) => {
+            (fact @ Fact::RunStopped { .. }, _) => return Err(Box::new(fact)),
+            (fact, _) => match self.follow(at, fact)? {
+                Some(followed) => followed,
+                None => return Ok(()),
+            },
+        };
+        self.stamp(step, at, state);
+        Ok(())
+    }
+
+    /// The facts of steps, which may come in every phase: handlers have steps too.
+    fn follow(&mut self, at: Timestamp, fact: Fact) -> Result<Option<(Address, StepState)>, Box<Fact>> {
+        Ok(Some(match fact {
+            Fact::VarsSet { step, vars } if !self.is_settled(&step) => {
                 let output = Arc::new(Value::Object(vars.clone()));
                 self.vars.extend(vars);
                 (step, StepState::Done { output })
             }
-            (Fact::StepSkipped { step }, _) if !self.steps.contains_key(&step) => (step, StepState::Skipped),
-            (Fact::BranchTaken { step, branch }, _) if !self.steps.contains_key(&step) => (step, StepState::Took(branch)),
-            (Fact::StepEvaluated { step, output }, _) if !self.is_settled(&step) => (step, StepState::Done { output }),
-            (Fact::LoopBegan { step, items }, _) if self.is_untouched(&step) => (step, StepState::Looping(Looping::new(items, at))),
-            (Fact::IterationEnded { step, index, output }, _) if self.is_open_iteration(&step, index) => {
-                return self.end_iteration(&step, index, output, at);
+            Fact::StepSkipped { step } if !self.steps.contains_key(&step) => (step, StepState::Skipped),
+            Fact::BranchTaken { step, branch } if self.is_new(&step) => (step, StepState::Took(branch)),
+            Fact::StepEvaluated { step, output } if !self.is_settled(&step) => (step, StepState::Done { output }),
+            Fact::LoopBegan { step, items } if self.is_untouched(&step) => (step, StepState::Looping(Looping::new(items, at))),
+            Fact::IterationEnded { step, index, output } if self.is_open_iteration(&step, index) => {
+                self.end_iteration(&step, index, output, at);
+                return Ok(None);
             }
-            (Fact::RoundEnded { step, round, due }, _) if self.is_round(&step, round) => {
+            Fact::RoundEnded { step, round, due } if self.is_round(&step, round) => {
                 self.forget_iteration(&step, round);
                 (step, StepState::Repeating { round: round.saturating_add(1), due })
             }
-            (Fact::WaitBegan { step, until }, _) if self.is_untouched(&step) => (step, StepState::Waiting { until }),
-            (Fact::CallStarted { step, attempt }, _) if self.attempts(&step) + 1 == attempt => (step, StepState::Started { attempt }),
-            (Fact::CallSucceeded { step, attempt, output }, _) if self.is_attempt(&step, attempt) => (step, StepState::Done { output }),
-            (Fact::CallRetried { step, attempt, due, .. }, _) if self.is_attempt(&step, attempt) => {
+            Fact::StepRetried { step, attempt, due, .. } if self.is_failed_try(&step, attempt) => {
+                self.begin_anew(step, attempt, due, at);
+                return Ok(None);
+            }
+            Fact::CallStarted { step, attempt } if self.attempts(&step) + 1 == attempt => (step, StepState::Started { attempt }),
+            Fact::CallSucceeded { step, attempt, output, undo } if self.is_attempt(&step, attempt) => {
+                if undo {
+                    self.remember_undo(&step);
+                }
+                (step, StepState::Done { output })
+            }
+            Fact::CallRetried { step, attempt, due, .. } if self.is_attempt(&step, attempt) => {
                 (step, StepState::Retrying { attempts: attempt, due })
             }
-            (Fact::StepFailed { step, error, .. }, _) if !self.is_settled(&step) => (step, StepState::Failed { error }),
-            (
-                fact @ (Fact::RunStopped { .. }
-                | Fact::VarsSet { .. }
-                | Fact::StepSkipped { .. }
-                | Fact::BranchTaken { .. }
-                | Fact::StepEvaluated { .. }
-                | Fact::LoopBegan { .. }
-                | Fact::IterationEnded { .. }
-                | Fact::RoundEnded { .. }
-                | Fact::WaitBegan { .. }
-                | Fact::CallStarted { .. }
-                | Fact::CallSucceeded { .. }
-                | Fact::CallRetried { .. }
-                | Fact::StepFailed { .. }),
-                _,
-            ) => return Err(Box::new(fact)),
-        };
-        self.steps.insert(step, Stamped { at, state });
-        Ok(())
+            Fact::StepFailed { step, error, .. } if !self.is_settled(&step) => (step, StepState::Failed { error }),
+            fact @ (Fact::WaitBegan { .. }
+            | Fact::EventAwaited { .. }
+            | Fact::ApprovalAsked { .. }
+            | Fact::ChildStarted { .. }
+            | Fact::EventTaken { .. }
+            | Fact::EventEmitted { .. }
+            | Fact::Responded { .. }) => return self.follow_waits(at, fact).map(Some),
+            fact @ (Fact::VarsSet { .. }
+            | Fact::StepSkipped { .. }
+            | Fact::BranchTaken { .. }
+            | Fact::StepEvaluated { .. }
+            | Fact::LoopBegan { .. }
+            | Fact::IterationEnded { .. }
+            | Fact::RoundEnded { .. }
+            | Fact::StepRetried { .. }
+            | Fact::CallStarted { .. }
+            | Fact::CallSucceeded { .. }
+            | Fact::CallRetried { .. }
+            | Fact::StepFailed { .. }
+            | Fact::ConditionFailed { .. }
+            | Fact::GatheringEnded { .. }
+            | Fact::RunSkipped { .. }
+            | Fact::RunTimedOut { .. }
+            | Fact::RunStopped { .. }
+            | Fact::RunFinished { .. }
+            | Fact::CancelRequested) => return Err(Box::new(fact)),
+        }))
+    }
+
+    /// The facts of steps that wait for something, or speak with somebody inside.
+    fn follow_waits(&mut self, at: Timestamp, fact: Fact) -> Result<(Address, StepState), Box<Fact>> {
+        Ok(match fact {
+            Fact::WaitBegan { step, until } if self.is_untouched(&step) => (step, StepState::Waiting { until }),
+            Fact::EventAwaited { step, topic, since, until } if self.is_untouched(&step) => {
+                (step, StepState::Awaiting(Awaiting { topic, since, until, child: None }))
+            }
+            Fact::ApprovalAsked { step, until, .. } if self.is_untouched(&step) => {
+                let topic = approval_topic(self.id, &step);
+                (step, StepState::Awaiting(Awaiting { topic, since: at, until: Some(until), child: None }))
+            }
+            Fact::ChildStarted { step, run, .. } if self.is_untouched(&step) => {
+                (step, StepState::Awaiting(Awaiting { topic: child_topic(run), since: at, until: None, child: Some(run) }))
+            }
+            Fact::EventTaken { step, seq, output, .. } if self.is_awaiting(&step) => {
+                if let Some(StepState::Awaiting(Awaiting { topic, .. })) = self.state(&step) {
+                    self.taken.insert(Arc::clone(topic), seq);
+                }
+                (step, StepState::Done { output })
+            }
+            Fact::EventEmitted { step, event, kind } if self.is_untouched(&step) => {
+                let output = Arc::new(serde_json::json!({"id": event, "type": kind}));
+                (step, StepState::Done { output })
+            }
+            Fact::Responded { step, response } if self.is_untouched(&step) && self.response.is_none() => {
+                self.response = Some(response);
+                (step, StepState::Done { output: Arc::default() })
+            }
+            fact @ (Fact::WaitBegan { .. }
+            | Fact::EventAwaited { .. }
+            | Fact::ApprovalAsked { .. }
+            | Fact::ChildStarted { .. }
+            | Fact::EventTaken { .. }
+            | Fact::EventEmitted { .. }
+            | Fact::Responded { .. }
+            | Fact::VarsSet { .. }
+            | Fact::StepSkipped { .. }
+            | Fact::BranchTaken { .. }
+            | Fact::StepEvaluated { .. }
+            | Fact::LoopBegan { .. }
+            | Fact::IterationEnded { .. }
+            | Fact::RoundEnded { .. }
+            | Fact::StepRetried { .. }
+            | Fact::CallStarted { .. }
+            | Fact::CallSucceeded { .. }
+            | Fact::CallRetried { .. }
+            | Fact::StepFailed { .. }
+            | Fact::ConditionFailed { .. }
+            | Fact::GatheringEnded { .. }
+            | Fact::RunSkipped { .. }
+            | Fact::RunTimedOut { .. }
+            | Fact::RunStopped { .. }
+            | Fact::RunFinished { .. }
+            | Fact::CancelRequested) => return Err(Box::new(fact)),
+        })
+    }
+
+    fn stamp(&mut self, step: Address, at: Timestamp, state: StepState) {
+        let tries = self.steps.get(&step).map_or(0, |stamped| stamped.tries);
+        self.steps.insert(step, Stamped { at, tries, state });
     }
 
     fn turn(&mut self, phase: Phase) -> Result<(), Box<Fact>> {
@@ -143,88 +266,61 @@ impl Run {
         Ok(())
     }
 
-    fn end_iteration(&mut self, step: &Address, index: u32, output: Arc<Value>, at: Timestamp) -> Result<(), Box<Fact>> {
+    fn end_iteration(&mut self, step: &Address, index: u32, output: Arc<Value>, at: Timestamp) {
         self.forget_iteration(step, index);
         if let Some(Stamped { state: StepState::Looping(looping), .. }) = self.steps.get_mut(step) {
             looping.end(index, output, at);
         }
-        Ok(())
+    }
+
+    /// A step that is done anew begins with nothing inside it.
+    fn begin_anew(&mut self, step: Address, tries: u32, due: Timestamp, at: Timestamp) {
+        let inside = self.steps.range(step.clone()..).skip_while(|(address, _)| **address == step);
+        let inside: Vec<Address> = inside
+            .take_while(|(address, _)| address.as_str().starts_with(step.as_str()))
+            .map(|(address, _)| address.clone())
+            .filter(|address| address.is_inside(&step))
+            .collect();
+        for address in inside {
+            self.steps.remove(&address);
+        }
+        self.steps.insert(step, Stamped { at, tries, state: StepState::Retrying { attempts: tries, due } });
+    }
+
+    /// The call that was done last is the first to be taken back.
+    fn remember_undo(&mut self, step: &Address) {
+        let items = |address: &Address| match self.state(address) {
+            Some(StepState::Looping(looping)) => Some(Arc::clone(&looping.items)),
+            None | Some(_) => None,
+        };
+        let loops = step.loops().map(|(address, index)| (address.clone(), index, items(&address))).collect();
+        self.undos.retain(|undo| undo.step != *step);
+        self.undos.push(Undo { step: step.clone(), loops });
     }
 
     /// What the steps of an ended iteration left is not needed any more: memory holds one iteration, not all.
     fn forget_iteration(&mut self, step: &Address, index: u32) {
         let prefix = format!("{step}[{index}]/");
+        if self.undos.iter().any(|undo| undo.step.as_str().starts_with(&prefix)) {
+            // What takes a call back sees the steps beside it.
+            return;
+        }
         let inside = self.steps.range(Address::new(prefix.as_str())..).take_while(|(address, _)| address.as_str().starts_with(&prefix));
         let inside: Vec<Address> = inside.map(|(address, _)| address.clone()).collect();
         for address in inside {
             self.steps.remove(&address);
         }
     }
+}
 
-    fn state(&self, step: &Address) -> Option<&StepState> {
-        self.steps.get(step).map(|stamped| &stamped.state)
-    }
+/// What the answer to an `approve` is called by.
+#[must_use]
+pub fn approval_topic(run: RunId, step: &Address) -> Arc<str> {
+    format!("approval:{run}:{step}").into()
+}
 
-    /// How many tries of a call have ended without an answer that counts.
-    fn attempts(&self, step: &Address) -> u32 {
-        match self.state(step) {
-            None | Some(StepState::Took(_)) => 0,
-            Some(StepState::Retrying { attempts, .. }) => *attempts,
-            Some(
-                StepState::Started { .. }
-                | StepState::Skipped
-                | StepState::Looping(_)
-                | StepState::Repeating { .. }
-                | StepState::Waiting { .. }
-                | StepState::Done { .. }
-                | StepState::Failed { .. },
-            ) => u32::MAX - 1,
-        }
-    }
-
-    /// Whether a call's answer may be the one to this attempt.
-    fn is_attempt(&self, step: &Address, attempt: u32) -> bool {
-        match self.state(step) {
-            Some(StepState::Started { attempt: started }) => *started == attempt,
-            None | Some(StepState::Took(_) | StepState::Retrying { .. }) => self.attempts(step) + 1 == attempt,
-            Some(
-                StepState::Skipped
-                | StepState::Looping(_)
-                | StepState::Repeating { .. }
-                | StepState::Waiting { .. }
-                | StepState::Done { .. }
-                | StepState::Failed { .. },
-            ) => false,
-        }
-    }
-
-    /// Whether nothing has happened to a step but that its own `if` was true.
-    fn is_untouched(&self, step: &Address) -> bool {
-        matches!(self.state(step), None | Some(StepState::Took(_)))
-    }
-
-    fn is_open_iteration(&self, step: &Address, index: u32) -> bool {
-        matches!(self.state(step), Some(StepState::Looping(looping)) if index < looping.len() && !looping.is_ended(index))
-    }
-
-    fn is_round(&self, step: &Address, round: u32) -> bool {
-        match self.state(step) {
-            Some(StepState::Repeating { round: next, .. }) => *next == round,
-            None | Some(StepState::Took(_)) => round == 0,
-            Some(
-                StepState::Skipped
-                | StepState::Started { .. }
-                | StepState::Retrying { .. }
-                | StepState::Looping(_)
-                | StepState::Waiting { .. }
-                | StepState::Done { .. }
-                | StepState::Failed { .. },
-            ) => false,
-        }
-    }
-
-    /// Whether nothing more can happen to a step.
-    fn is_settled(&self, step: &Address) -> bool {
-        matches!(self.state(step), Some(StepState::Skipped | StepState::Done { .. } | StepState::Failed { .. }))
-    }
+/// What the end of a run is called by that is a part of another one.
+#[must_use]
+pub fn child_topic(run: RunId) -> Arc<str> {
+    format!("run:{run}").into()
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::Value;
 use crate::domain::failure::Failure;
-use crate::domain::journal::{Branch, Outcome};
+use crate::domain::id::RunId;
+use crate::domain::journal::{Address, Branch, Outcome};
 use crate::domain::time::Timestamp;
 
 /// Where a run stands, for people and for lists.
@@ -82,12 +83,14 @@ pub enum StepState {
         /// Until when.
         until: Timestamp,
     },
+    /// An event, a person's answer or the end of a child is waited for.
+    Awaiting(Awaiting),
     /// A call that may happen only once has begun.
     Started {
         /// Which try.
         attempt: u32,
     },
-    /// A call failed and is due again.
+    /// It failed and is due again.
     Retrying {
         /// Tries made.
         attempts: u32,
@@ -111,8 +114,32 @@ pub enum StepState {
 pub struct Stamped {
     /// When.
     pub at: Timestamp,
+    /// How often it failed and was begun anew, with all that is inside it.
+    pub tries: u32,
     /// What.
     pub state: StepState,
+}
+
+/// What a step waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Awaiting {
+    /// What the event is called by.
+    pub topic: Arc<str>,
+    /// Events from this time on count.
+    pub since: Timestamp,
+    /// How long.
+    pub until: Option<Timestamp>,
+    /// The run whose end is waited for.
+    pub child: Option<RunId>,
+}
+
+/// A call that is taken back if the run fails later.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undo {
+    /// The call.
+    pub step: Address,
+    /// The iterations it was in, outermost first: the loop, which one, and the list if it is a `foreach`.
+    pub loops: Vec<(Address, u32, Option<Arc<Value>>)>,
 }
 
 /// A `foreach` on its way.
@@ -186,9 +213,16 @@ pub enum Phase {
     Stopped {
         /// The run's output.
         output: Arc<Value>,
+        /// When.
+        at: Timestamp,
     },
     /// A person asked to end it.
-    Canceling,
+    Canceling {
+        /// When.
+        at: Timestamp,
+    },
+    /// There was no room for it.
+    Skipped,
     /// It ended.
     Finished(Outcome),
 }

@@ -1,7 +1,9 @@
 //! Events accepted.
 
-use super::super::{Accept, Accepted, OpenRun, Store, Write, Written};
-use super::{REVISION, accept, accept_body, accept_new, deduped, evaluated, event_id, open_ids, run_id, scheduled, time, write};
+use super::super::{Accept, Accepted, Store, Write, Written};
+use super::{
+    REVISION, accept, accept_body, accept_new, deduped, evaluated, event_id, new, open_ids, open_run, run_id, scheduled, time, write,
+};
 use crate::domain::run::Status;
 
 /// Around the size of a chunk, and far above it.
@@ -24,7 +26,7 @@ pub(super) async fn an_event_is_stored_with_its_runs(store: &dyn Store) {
         assert_eq!((run.wake, run.error), (None, None));
         assert_eq!(store.facts(run.id).await.unwrap(), []);
     }
-    let open = [0, 1].map(|nth| OpenRun { id: run_id(10, nth), wake: None, cancel: false });
+    let open = [0, 1].map(|nth| open_run(run_id(10, nth), None, false, false));
     assert_eq!(store.load().await.unwrap(), open);
     assert_eq!(store.run(run_id(11, 0)).await.unwrap(), None);
 }
@@ -41,9 +43,8 @@ pub(super) async fn a_repeat_gets_the_first_ids_and_writes_nothing(store: &dyn S
     let first = deduped(accept(10, &["a"]), 1, 100);
     let same_batch = deduped(accept(11, &["a"]), 1, 200);
     let other_key = deduped(accept(12, &["a"]), 2, 200);
-    let written = write(store, [first.clone(), same_batch, other_key].map(Write::Accept)).await;
-    let new = || Written::Accepted(Accepted::New);
-    assert_eq!(written, [new(), duplicate_of(&first), new()]);
+    let written = write(store, [first.clone(), same_batch, other_key.clone()].map(Write::Accept)).await;
+    assert_eq!(written, [new(&first), duplicate_of(&first), new(&other_key)]);
     let later = write(store, [Write::Accept(deduped(accept(99, &["a"]), 1, 500))]).await;
     assert_eq!(later, [duplicate_of(&first)]);
     for repeat in [11, 99] {

@@ -1,8 +1,8 @@
 //! Facts committed, and wishes to end a run.
 
-use super::super::{Accepted, Commit, CommitError, Epoch, OpenRun, RunError, Store, Write, Written};
+use super::super::{Commit, CommitError, Epoch, RunError, Store, Write, Written};
 use super::accept::SIZES;
-use super::{accept, accept_new, commit, commit_ok, evaluated, finished, open_ids, run_id, time, waiting, write};
+use super::{accept, accept_new, commit, commit_ok, evaluated, finished, new, open_ids, open_run, run_id, time, waiting, write};
 use crate::domain::journal::Address;
 use crate::domain::run::Status;
 
@@ -50,14 +50,14 @@ pub(super) async fn a_refused_commit_leaves_nothing_and_stops_no_other(store: &d
     .await;
     let conflict = |run, len, expected| Written::Refused(CommitError::Conflict { run, len, expected });
     let expected = [
-        Written::Committed,
+        Written::Committed(Vec::new()),
         conflict(a, 1, 0),
         Written::Refused(CommitError::Fenced(b)),
         Written::Refused(CommitError::Fenced(b)),
         Written::Refused(CommitError::Unknown(run_id(9, 0))),
         conflict(b, 0, 1),
-        Written::Accepted(Accepted::New),
-        Written::Committed,
+        new(&accept(12, &["d"])),
+        Written::Committed(Vec::new()),
     ];
     assert_eq!(written, expected);
     assert_eq!(store.facts(a).await.unwrap(), one("kept"));
@@ -82,8 +82,16 @@ pub(super) async fn later_writes_of_a_batch_see_earlier_ones(store: &dyn Store) 
         ],
     )
     .await;
-    let new = Written::Accepted(Accepted::New);
-    assert_eq!(written, [new, Written::Committed, Written::Canceling(true), Written::Committed, Written::Canceling(false)]);
+    assert_eq!(
+        written,
+        [
+            new(&accept(10, &["a"])),
+            Written::Committed(Vec::new()),
+            Written::Canceling(true),
+            Written::Committed(Vec::new()),
+            Written::Canceling(false)
+        ]
+    );
     assert_eq!(store.load().await.unwrap(), []);
     assert_eq!(store.facts(run).await.unwrap().len(), 2);
 }
@@ -97,7 +105,7 @@ pub(super) async fn a_cancel_is_kept_until_the_run_has_ended(store: &dyn Store) 
     assert_eq!(cancel(run).await, Written::Canceling(true));
     assert_eq!(cancel(run).await, Written::Canceling(true));
     commit_ok(store, [waiting(run, epoch, 70)]).await;
-    assert_eq!(store.load().await.unwrap(), [OpenRun { id: run, wake: Some(time(70)), cancel: true }]);
+    assert_eq!(store.load().await.unwrap(), [open_run(run, Some(time(70)), true, true)]);
     commit_ok(store, [commit(run, epoch, 1, vec![finished(71)], Status::Canceled)]).await;
     assert_eq!(store.load().await.unwrap(), []);
     assert_eq!(cancel(run).await, Written::Canceling(false));

@@ -2,7 +2,7 @@
 
 use super::super::{Accepted, RevisionFiles, RunFilter, Store, Write, Written};
 use super::accept::SIZES;
-use super::{accept, accept_new, commit, commit_ok, deduped, event_id, finished, run_id, time, write};
+use super::{accept, accept_new, commit, commit_ok, deduped, event_id, finished, run_id, time, waiting, write};
 use crate::domain::id::{Revision, RunId};
 use crate::domain::run::Status;
 
@@ -55,6 +55,28 @@ pub(super) async fn a_rare_filter_is_bounded(store: &dyn Store) {
     let (ids, next) = page(store, &rare, 5).await;
     assert_eq!((ids, next), (vec![], Some(run_id(20, 0))));
     assert_eq!(page(store, &RunFilter { before: next, ..rare }, 5).await, (vec![run_id(10, 0)], None));
+}
+
+pub(super) async fn open_runs_are_listed_oldest_first(store: &dyn Store) {
+    let epoch = store.acquire().await.unwrap();
+    accept_new(store, [30, 10, 20].map(|ms| accept(ms, &["a", "b"]))).await;
+    commit_ok(
+        store,
+        [(10, Status::Succeeded), (20, Status::Failed), (30, Status::Canceled)]
+            .map(|(ms, status)| commit(run_id(ms, 0), epoch, 0, vec![finished(ms)], status)),
+    )
+    .await;
+    commit_ok(store, [waiting(run_id(20, 1), epoch, 900)]).await;
+    let page = async |limit| {
+        let page = store.open_runs(limit).await.unwrap();
+        let runs: Vec<_> = page.items.into_iter().map(|run| (run.id, run.workflow.to_string(), run.status)).collect();
+        (runs, page.next)
+    };
+    let run = |ms, status| (run_id(ms, 1), "b".to_owned(), status);
+    let all = vec![run(10, Status::Queued), run(20, Status::Waiting), run(30, Status::Queued)];
+    assert_eq!(page(3).await, (all.clone(), None));
+    assert_eq!(page(2).await, (all[..2].to_vec(), Some(run_id(30, 1))));
+    assert_eq!(page(0).await, (vec![], Some(run_id(10, 1))));
 }
 
 pub(super) async fn events_are_paged_newest_first(store: &dyn Store) {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{Accept, Accepted, Commit, Cursor, DedupeKey, Epoch, NewRun, Store, StoreError, Write, Written};
+use super::{Accept, Accepted, Commit, Cursor, DedupeKey, Epoch, NewRun, OpenRun, Store, StoreError, Write, Written};
 use crate::domain::event::{Event, EventHead, Match, MatchResult, Source};
 use crate::domain::id::{EventId, Parts, Revision, RunId};
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
@@ -46,6 +46,7 @@ pub async fn check_all(fresh: &dyn Fn() -> Place) {
     list::runs_are_paged_newest_first(&*open()).await;
     list::runs_are_filtered(&*open()).await;
     list::a_rare_filter_is_bounded(&*open()).await;
+    list::open_runs_are_listed_oldest_first(&*open()).await;
     list::events_are_paged_newest_first(&*open()).await;
     list::revisions_are_kept_by_hash(&*open()).await;
     list::keys_are_forgotten_when_their_window_has_ended(&*open()).await;
@@ -54,6 +55,8 @@ pub async fn check_all(fresh: &dyn Fn() -> Place) {
     reopen::an_older_owner_is_fenced(&fresh()).await;
     replay::a_replay_is_a_further_run_of_the_same_event(&*open()).await;
     replay::a_replay_without_its_event_is_refused(&*open()).await;
+    replay::a_replay_has_every_event_that_the_run_gathered(&*open()).await;
+    replay::a_replay_keeps_its_lane_and_the_limit_of_its_kind(&*open()).await;
     replay::facts_of_every_size_are_taken_over(&*open()).await;
     replay::a_replay_is_there_after_a_restart(&fresh()).await;
 }
@@ -79,25 +82,19 @@ fn accept(time_ms: u64, workflows: &[&str]) -> Accept {
 }
 
 fn accept_body(time_ms: u64, workflows: &[&str], body: Vec<u8>, headers: Vec<(String, String)>) -> Accept {
-    let runs: Vec<NewRun> = (0u32..)
-        .zip(workflows)
-        .map(|(nth, workflow)| NewRun { id: run_id(time_ms, nth), workflow: Arc::from(*workflow), revision: REVISION, facts: Vec::new() })
-        .collect();
+    let runs: Vec<NewRun> =
+        (0u32..).zip(workflows).map(|(nth, workflow)| NewRun::new(run_id(time_ms, nth), Arc::from(*workflow), REVISION)).collect();
     let matches = runs.iter().map(|run| Match { workflow: Arc::clone(&run.workflow), result: MatchResult::Run(run.id) }).collect();
     let head = EventHead {
-        id: event_id(time_ms),
-        source: Source::Webhook,
-        kind: "lead".to_owned(),
-        received: time(time_ms),
         method: "POST".to_owned(),
         path: "leads".to_owned(),
-        params: Vec::new(),
         query: vec![("q".to_owned(), "1".to_owned())],
         headers,
         content_type: "application/json".to_owned(),
         matches,
+        ..EventHead::new(event_id(time_ms), Source::Webhook, "lead", time(time_ms))
     };
-    Accept { event: Arc::new(Event::new(head, Bytes::from(body))), dedupe: None, runs, cursor: None }
+    Accept { event: Arc::new(Event::new(head, Bytes::from(body))), dedupe: None, runs, cursor: None, topic: None }
 }
 
 fn deduped(mut accept: Accept, key: u8, until_ms: u64) -> Accept {
@@ -120,7 +117,7 @@ fn finished(at_ms: u64) -> Entry {
 }
 
 fn commit(run: RunId, epoch: Epoch, from: u32, entries: Vec<Entry>, status: Status) -> Commit {
-    Commit { run, epoch, from, entries, status, wake: None, error: None }
+    Commit::new(run, epoch, from, entries, status)
 }
 
 fn waiting(run: RunId, epoch: Epoch, wake_ms: u64) -> Commit {
@@ -133,14 +130,24 @@ async fn write(store: &dyn Store, writes: impl IntoIterator<Item = Write>) -> Ve
 
 async fn accept_new(store: &dyn Store, accepts: impl IntoIterator<Item = Accept>) {
     for written in write(store, accepts.into_iter().map(Write::Accept)).await {
-        assert_eq!(written, Written::Accepted(Accepted::New));
+        assert!(matches!(written, Written::Accepted(Accepted::New { .. })), "{written:?}");
     }
 }
 
 async fn commit_ok(store: &dyn Store, commits: impl IntoIterator<Item = Commit>) {
     for written in write(store, commits.into_iter().map(Write::Commit)).await {
-        assert_eq!(written, Written::Committed);
+        assert_eq!(written, Written::Committed(Vec::new()));
     }
+}
+
+/// What is said of an event that is new and whose runs begin at once.
+fn new(accept: &Accept) -> Written {
+    Written::Accepted(Accepted::New { matches: accept.event.head.matches.clone(), delayed: Vec::new() })
+}
+
+/// A run that is open and does not listen to anything.
+fn open_run(id: RunId, wake: Option<Timestamp>, cancel: bool, begun: bool) -> OpenRun {
+    OpenRun { id, wake, cancel, begun, lane: None, listens: Box::default() }
 }
 
 async fn open_ids(store: &dyn Store) -> Vec<RunId> {

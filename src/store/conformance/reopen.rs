@@ -1,9 +1,9 @@
 //! What a restart keeps.
 
-use super::super::{CommitError, Epoch, OpenRun, RevisionFiles, Write, Written};
+use super::super::{CommitError, Epoch, RevisionFiles, Write, Written};
 use super::{
-    Place, REVISION, accept, accept_body, accept_new, commit, commit_ok, deduped, evaluated, event_id, finished, run_id, scheduled, time,
-    waiting, write,
+    Place, REVISION, accept, accept_body, accept_new, commit, commit_ok, deduped, evaluated, event_id, finished, open_run, run_id,
+    scheduled, time, waiting, write,
 };
 use crate::domain::run::Status;
 use crate::store::Accepted;
@@ -21,8 +21,8 @@ pub(super) async fn everything_is_there_after_a_restart(place: &Place) {
     drop(store);
 
     let store = place().unwrap();
-    let open = |id| OpenRun { id, wake: None, cancel: false };
-    let parked_open = OpenRun { id: parked, wake: Some(time(5_000)), cancel: true };
+    let open = |id| open_run(id, None, false, false);
+    let parked_open = open_run(parked, Some(time(5_000)), true, true);
     assert_eq!(store.load().await.unwrap(), [open(run_id(10, 0)), open(queued), parked_open, open(run_id(30, 0))]);
     assert_eq!(store.facts(parked).await.unwrap(), [evaluated(5_000, "wait", "")]);
     assert_eq!(store.run(done).await.unwrap().map(|run| run.status), Some(Status::Succeeded));

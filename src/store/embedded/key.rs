@@ -12,7 +12,10 @@
 //! | `f` run, position \[, chunk\] | facts of one commit, a JSON array |
 //! | `v` revision \[, chunk\] | a revision's files |
 //! | `u` name | a schedule's cursor |
+//! | `t` topic, place | an event that runs may wait for: its id |
+//! | `g` run, number | an event that a run gathered: its id |
 
+use super::super::TopicKey;
 use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::time::Timestamp;
 
@@ -26,6 +29,8 @@ const OPEN: u8 = b'o';
 const FACTS: u8 = b'f';
 const REVISION: u8 = b'v';
 const CURSOR: u8 = b'u';
+const TOPIC: u8 = b't';
+const GATHERED: u8 = b'g';
 
 /// A key below `prefix`.
 fn key(prefix: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -94,6 +99,24 @@ pub(super) fn revision(revision: Revision) -> Vec<u8> {
 
 pub(super) fn cursor(name: &str) -> Vec<u8> {
     key(CURSOR, &[name.as_bytes()])
+}
+
+/// The place of the last event that was stored with a topic.
+pub(super) fn last_posted() -> Vec<u8> {
+    key(META, &[b"posted"])
+}
+
+pub(super) fn posted(topic: TopicKey, seq: u64) -> Vec<u8> {
+    key(TOPIC, &[&topic.0, &seq.to_be_bytes()])
+}
+
+/// The place in a [`posted`] key.
+pub(super) fn posted_seq(key: &[u8]) -> Option<u64> {
+    key.last_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+}
+
+pub(super) fn gathered(run: RunId, number: u32) -> Vec<u8> {
+    key(GATHERED, &[&run.to_bytes(), &number.to_be_bytes()])
 }
 
 /// The `index`th piece of what begins at `first`; it sorts after the ones before it.

@@ -2,7 +2,9 @@
 //!
 //! `redb://PATH` and `sled://PATH` name a folder, made if missing; `memory:` forgets everything.
 
+mod admit;
 mod key;
+mod open_record;
 mod read;
 mod record;
 pub mod space;
@@ -19,7 +21,7 @@ use super::kv::memory::Memory;
 use super::kv::redb::Redb;
 use super::kv::sled::Sled;
 use super::kv::{Batch, Kv, Order, VALUE_MAX_BYTES};
-use super::{Epoch, OpenRun, Page, RevisionFiles, RunFilter, RunHead, Store, StoreError, Write, Written};
+use super::{Epoch, OpenRun, Page, Posted, RevisionFiles, RunFilter, RunHead, Store, StoreError, TopicKey, Write, Written};
 use crate::domain::event::{Event, EventHead};
 use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::journal::Entry;
@@ -184,12 +186,24 @@ impl Store for Embedded {
         self.blocking(move |core| core.facts(run))
     }
 
+    fn gathered(&self, run: RunId) -> BoxFuture<'_, Result<Vec<Event>, StoreError>> {
+        self.blocking(move |core| core.gathered(run))
+    }
+
+    fn posted(&self, topic: TopicKey, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Posted>, StoreError>> {
+        self.blocking(move |core| core.posted(topic, after, limit))
+    }
+
     fn event(&self, event: EventId) -> BoxFuture<'_, Result<Option<Event>, StoreError>> {
         self.blocking(move |core| core.event(event))
     }
 
     fn runs(&self, filter: RunFilter, limit: usize) -> BoxFuture<'_, Result<Page<RunHead, RunId>, StoreError>> {
         self.blocking(move |core| core.runs(&filter, limit))
+    }
+
+    fn open_runs(&self, limit: usize) -> BoxFuture<'_, Result<Page<RunHead, RunId>, StoreError>> {
+        self.blocking(move |core| core.open_runs(limit))
     }
 
     fn events(&self, before: Option<EventId>, limit: usize) -> BoxFuture<'_, Result<Page<EventHead, EventId>, StoreError>> {

@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use super::super::kv::{Order, VALUE_MAX_BYTES};
-use super::super::{Epoch, OpenRun, Page, RevisionFiles, RunFilter, RunHead, StoreError};
-use super::record::{EventRecord, Reader, RunRecord, damaged, from_json, read_open};
-use super::{Core, View, key};
+use super::super::{Epoch, OpenRun, Page, Posted, RevisionFiles, RunFilter, RunHead, StoreError, TopicKey};
+use super::record::{EventRecord, Reader, RunRecord, damaged, from_json};
+use super::{Core, View, key, open_record};
 use crate::domain::event::{Event, EventHead};
 use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::journal::Entry;
@@ -63,13 +63,24 @@ impl Core {
         let mut runs = Vec::new();
         let mut broken = false;
         self.kv.range(&from, &to, Order::Ascending, &mut |key, value| {
-            match key::id(key).and_then(|id| read_open(id, value)) {
+            match key::id(key).and_then(|id| open_record::read(id, value)) {
                 Some(run) => runs.push(run),
                 None => broken = true,
             }
             if broken { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        if broken { Err(damaged("an open run")) } else { Ok(runs) }
+        if broken {
+            return Err(damaged("an open run"));
+        }
+        for run in &mut runs {
+            for listening in &run.listens {
+                // Something came while nobody was there to tell it.
+                if !self.posted(listening.topic, listening.seen, 1)?.is_empty() {
+                    run.wake = Some(Timestamp(0));
+                }
+            }
+        }
+        Ok(runs)
     }
 
     pub(super) fn revision(&self, revision: Revision) -> Result<Option<RevisionFiles>, StoreError> {
@@ -116,6 +127,47 @@ impl Core {
         Ok(Some(Event::new(head, EventRecord::read_body(record)?)))
     }
 
+    pub(super) fn gathered(&self, run: RunId) -> Result<Vec<Event>, StoreError> {
+        let mut ids = self.gathered_ids(run)?;
+        if ids.is_empty() {
+            ids.extend(run_record(self.view(), run)?.map(|run| run.event));
+        }
+        let event = |id| self.event(id)?.ok_or_else(|| StoreError::Damaged(format!("{id}, which {run} gathered, is not there")));
+        ids.into_iter().map(event).collect()
+    }
+
+    /// The events that a run gathered, oldest first; none for a run that gathers none.
+    pub(super) fn gathered_ids(&self, run: RunId) -> Result<Vec<EventId>, StoreError> {
+        let mut ids: Option<Vec<EventId>> = Some(Vec::new());
+        let (from, to) = (key::gathered(run, 0), key::gathered(run, u32::MAX));
+        self.kv.range(&from, &to, Order::Ascending, &mut |_, value| {
+            let id = value.try_into().ok().map(EventId::from_bytes);
+            match (&mut ids, id) {
+                (Some(ids), Some(id)) => ids.push(id),
+                (ids, _) => *ids = None,
+            }
+            ControlFlow::Continue(())
+        })?;
+        ids.ok_or_else(|| damaged("an event's id"))
+    }
+
+    pub(super) fn posted(&self, topic: TopicKey, after: u64, limit: usize) -> Result<Vec<Posted>, StoreError> {
+        let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
+        let (mut found, mut broken) = (Vec::new(), false);
+        self.kv.range(&key::posted(topic, first), &key::posted(topic, u64::MAX), Order::Ascending, &mut |key, value| {
+            if found.len() == limit {
+                return ControlFlow::Break(());
+            }
+            let event = value.try_into().ok().map(EventId::from_bytes);
+            match key::posted_seq(key).zip(event) {
+                Some((seq, event)) => found.push(Posted { seq, event }),
+                None => broken = true,
+            }
+            ControlFlow::Continue(())
+        })?;
+        if broken { Err(damaged("an event's place")) } else { Ok(found) }
+    }
+
     pub(super) fn runs(&self, filter: &RunFilter, limit: usize) -> Result<Page<RunHead, RunId>, StoreError> {
         let (from, all) = key::all_runs();
         let to = filter.before.map_or(all, key::run);
@@ -146,6 +198,27 @@ impl Core {
             Some(error) => Err(error),
             None => Ok(Page { items, next: last.filter(|_| more) }),
         }
+    }
+
+    pub(super) fn open_runs(&self, limit: usize) -> Result<Page<RunHead, RunId>, StoreError> {
+        let (from, to) = key::all_open();
+        let mut found = Vec::new();
+        let mut next = None;
+        self.kv.range(&from, &to, Order::Ascending, &mut |key, _| {
+            let id = key::id(key).map(RunId::from_bytes);
+            if found.len() == limit {
+                next = id;
+                return ControlFlow::Break(());
+            }
+            found.push(id);
+            ControlFlow::Continue(())
+        })?;
+        let mut items = Vec::with_capacity(found.len());
+        for id in found {
+            // It may have been forgotten since.
+            items.extend(self.run(id.ok_or_else(|| damaged("an open run"))?)?.filter(|head| !head.status.is_final()));
+        }
+        Ok(Page { items, next })
     }
 
     pub(super) fn events(&self, before: Option<EventId>, limit: usize) -> Result<Page<EventHead, EventId>, StoreError> {

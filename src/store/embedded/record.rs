@@ -7,11 +7,13 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::super::{NewRun, OpenRun, ReplayOf, RunError, RunHead, StoreError};
+use super::super::{Gathers, NewRun, ReplayOf, RunError, RunHead, StoreError};
+use crate::domain::admission::{Gather, Key, Lane};
 use crate::domain::event::EventHead;
 use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
+use crate::domain::workflow::Mode;
 
 /// A run's failure is one line in lists; the whole message is among its facts.
 pub(super) const ERROR_MESSAGE_MAX_BYTES: usize = 1024;
@@ -41,7 +43,7 @@ impl<'r> Reader<'r> {
         Some(*first)
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         self.take().map(|[byte]| byte)
     }
 
@@ -53,7 +55,7 @@ impl<'r> Reader<'r> {
         Some(Timestamp(i64::from_be_bytes(self.take()?)))
     }
 
-    fn wake(&mut self) -> Option<Option<Timestamp>> {
+    pub(super) fn wake(&mut self) -> Option<Option<Timestamp>> {
         Some(self.time()?).map(|time| (time.0 != NEVER).then_some(time))
     }
 
@@ -64,7 +66,7 @@ impl<'r> Reader<'r> {
     }
 }
 
-fn wake_bytes(wake: Option<Timestamp>) -> [u8; 8] {
+pub(super) fn wake_bytes(wake: Option<Timestamp>) -> [u8; 8] {
     wake.map_or(NEVER, |time| time.0).to_be_bytes()
 }
 
@@ -78,6 +80,13 @@ pub(super) struct EventRecord;
 
 impl EventRecord {
     pub(super) const PREFIX_BYTES: usize = 8;
+
+    /// Whether it can be written at all.
+    pub(super) fn check(head: &EventHead, body: &[u8]) -> Result<(), StoreError> {
+        // A head is bounded by the bounds of a request.
+        len_bytes(head.headers.len())?;
+        len_bytes(body.len()).map(drop)
+    }
 
     pub(super) fn write(head: &EventHead, body: &[u8]) -> Result<Vec<u8>, StoreError> {
         let head = to_json(head)?;
@@ -126,27 +135,18 @@ impl Remembered {
     }
 }
 
-/// What an open run's key holds.
-pub(super) fn write_open(wake: Option<Timestamp>, cancel: bool) -> Vec<u8> {
-    [&[u8::from(cancel)][..], &wake_bytes(wake)].concat()
-}
-
-pub(super) fn read_open(id: [u8; 16], bytes: &[u8]) -> Option<OpenRun> {
-    let mut reader = Reader(bytes);
-    let cancel = reader.byte()? != 0;
-    Some(OpenRun { id: RunId::from_bytes(id), wake: reader.wake()?, cancel })
-}
-
 /// A run's head as stored. A commit changes it without reading any JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RunRecord {
     pub(super) len: u32,
     pub(super) status: Status,
     pub(super) cancel: bool,
+    /// Its key among the open ones says what it listens to.
+    pub(super) listening: bool,
     pub(super) accepted: Timestamp,
     pub(super) updated: Timestamp,
     pub(super) wake: Option<Timestamp>,
-    event: EventId,
+    pub(super) event: EventId,
     revision: Revision,
     /// What never changes, as JSON.
     fixed: Vec<u8>,
@@ -158,15 +158,40 @@ pub(super) struct RunRecord {
 struct Fixed {
     workflow: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent: Option<RunId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lane: Option<FixedLane>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gathers: Option<FixedGathers>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     replay_of: Option<ReplayOf>,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+struct FixedLane {
+    key: [u8; 16],
+    limit: u32,
+    mode: u8,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FixedGathers {
+    Last,
+    All,
+}
+
 impl RunRecord {
-    pub(super) fn new(run: &NewRun, event: EventId, accepted: Timestamp, replay_of: Option<&ReplayOf>) -> Result<Self, StoreError> {
-        let fixed = to_json(&Fixed { workflow: Arc::clone(&run.workflow), replay_of: replay_of.cloned() })?;
-        let revision = run.revision;
-        let (status, error) = (Status::Queued, Vec::new());
-        Ok(Self { len: 0, status, cancel: false, accepted, updated: accepted, wake: None, event, revision, fixed, error })
+    pub(super) fn new(new: &NewRun, event: EventId, accepted: Timestamp, replay_of: Option<&ReplayOf>) -> Result<Self, StoreError> {
+        let lane = new.lane.map(|lane| FixedLane { key: lane.key.0, limit: lane.limit, mode: mode_code(lane.mode) });
+        let gathers = new.gather.map(|gather| match gather {
+            Gather::Debounce { .. } => FixedGathers::Last,
+            Gather::Batch { .. } => FixedGathers::All,
+        });
+        let (workflow, replay_of) = (Arc::clone(&new.workflow), replay_of.cloned());
+        let fixed = to_json(&Fixed { workflow, parent: new.parent, lane, gathers, replay_of })?;
+        let (status, error, revision) = (Status::Queued, Vec::new(), new.revision);
+        Ok(Self { len: 0, status, cancel: false, listening: false, accepted, updated: accepted, wake: None, event, revision, fixed, error })
     }
 
     pub(super) fn set_error(&mut self, error: Option<&RunError>) -> Result<(), StoreError> {
@@ -183,7 +208,7 @@ impl RunRecord {
     pub(super) fn write(&self) -> Result<Vec<u8>, StoreError> {
         Ok([
             &self.len.to_be_bytes()[..],
-            &[status_code(self.status), u8::from(self.cancel)],
+            &[status_code(self.status), u8::from(self.cancel) | (u8::from(self.listening) << 1)],
             &self.accepted.0.to_be_bytes(),
             &self.updated.0.to_be_bytes(),
             &wake_bytes(self.wake),
@@ -202,10 +227,12 @@ impl RunRecord {
 
     fn try_read(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
+        let (len, status, flags) = (u32::from_be_bytes(reader.take()?), status_of(reader.byte()?)?, reader.byte()?);
         Some(Self {
-            len: u32::from_be_bytes(reader.take()?),
-            status: status_of(reader.byte()?)?,
-            cancel: reader.byte()? != 0,
+            len,
+            status,
+            cancel: flags & 1 != 0,
+            listening: flags & 2 != 0,
             accepted: reader.time()?,
             updated: reader.time()?,
             wake: reader.wake()?,
@@ -219,11 +246,46 @@ impl RunRecord {
         })
     }
 
+    /// How many of its kind go on at once, and whether it gathers all its events.
+    pub(super) fn lane(&self) -> Result<Option<Lane>, StoreError> {
+        // Most runs have none, and this is asked for at every write.
+        if !self.fixed.windows(LANE.len()).any(|window| window == LANE) {
+            return Ok(None);
+        }
+        let Fixed { lane, .. } = from_json("a run", &self.fixed)?;
+        Ok(lane.map(|lane| Lane { key: Key(lane.key), limit: lane.limit, mode: mode_of(lane.mode) }))
+    }
+
     pub(super) fn head(&self, id: RunId) -> Result<RunHead, StoreError> {
-        let Fixed { workflow, replay_of } = from_json("a run", &self.fixed)?;
+        let Fixed { workflow, parent, lane, gathers, replay_of } = from_json("a run", &self.fixed)?;
+        let lane = lane.map(|lane| Lane { key: Key(lane.key), limit: lane.limit, mode: mode_of(lane.mode) });
+        let gathers = gathers.filter(|_| self.len == 0).map(|gathers| match gathers {
+            FixedGathers::Last => Gathers::Last,
+            FixedGathers::All => Gathers::All,
+        });
         let error = if self.error.is_empty() { None } else { Some(from_json("a run's error", &self.error)?) };
         let Self { revision, event, status, accepted, updated, wake, .. } = *self;
-        Ok(RunHead { id, workflow, revision, event, status, accepted, updated, wake, error, replay_of })
+        Ok(RunHead { id, workflow, revision, event, parent, lane, gathers, status, accepted, updated, wake, error, replay_of })
+    }
+}
+
+/// How a lane begins in a run's fixed part.
+const LANE: &[u8] = br#""lane":{"#;
+
+/// The numbers are in every store: they do not change.
+pub(super) fn mode_code(mode: Mode) -> u8 {
+    match mode {
+        Mode::Queue => 0,
+        Mode::Skip => 1,
+        Mode::Restart => 2,
+    }
+}
+
+pub(super) fn mode_of(code: u8) -> Mode {
+    match code {
+        1 => Mode::Skip,
+        2 => Mode::Restart,
+        _ => Mode::Queue,
     }
 }
 
@@ -250,8 +312,8 @@ mod tests {
     use super::*;
 
     fn record() -> RunRecord {
-        let run = NewRun { id: RunId::from_bytes([2; 16]), workflow: Arc::from("lead"), revision: Revision([9; 32]), facts: Vec::new() };
-        RunRecord::new(&run, EventId::from_bytes([1; 16]), Timestamp(5), None).unwrap()
+        let new = NewRun::new(RunId::from_bytes([2; 16]), Arc::from("lead"), Revision([9; 32]));
+        RunRecord::new(&new, EventId::from_bytes([1; 16]), Timestamp(5), None).unwrap()
     }
 
     #[test]
@@ -285,7 +347,7 @@ mod tests {
         fn no_bytes_panic(bytes: Vec<u8>, cut in 0usize..100) {
             let written = record().write().unwrap();
             for bytes in [&bytes[..], written.get(..cut).unwrap_or(&written)] {
-                let _read = (RunRecord::read(bytes), Remembered::read(bytes), EventRecord::read_head(bytes), read_open([0; 16], bytes));
+                let _read = (RunRecord::read(bytes), Remembered::read(bytes), EventRecord::read_head(bytes));
                 let _body = EventRecord::read_body(bytes.to_vec());
                 let _total = EventRecord::total_bytes(bytes);
             }

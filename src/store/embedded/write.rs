@@ -6,13 +6,14 @@ use std::sync::{MutexGuard, PoisonError};
 
 use super::super::kv::{Batch, Order};
 use super::super::{
-    Accept, Accepted, Commit, CommitError, Cursor, DedupeKey, Epoch, NewRun, Replay, ReplayOf, RevisionFiles, StoreError, Write, Written,
+    Accept, Accepted, Commit, CommitError, Cursor, DedupeKey, Epoch, Listening, RevisionFiles, StoreError, TopicKey, Write, Written, seq_at,
 };
-use super::record::{EventRecord, Remembered, RunRecord, to_json, write_open};
-use super::{Core, View, Writer, key, put_chunked, read};
-use crate::domain::event::EventHead;
-use crate::domain::id::{EventId, Revision, RunId};
+use super::record::{EventRecord, Reader, Remembered, RunRecord, damaged, to_json};
+use super::{Core, View, Writer, key, open_record, put_chunked, read};
+use crate::domain::event::{EventHead, Match, MatchResult};
+use crate::domain::id::{Revision, RunId};
 use crate::domain::journal::Entry;
+use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
 
 impl Core {
@@ -40,14 +41,14 @@ impl Core {
                 Write::Accept(accept) => refuse_damaged(self.accept(&mut writer, &mut batch, &accept))?,
                 Write::Replay(replay) => refuse_damaged(self.replay(&mut writer, &mut batch, &replay))?,
                 Write::Commit(commit) => match self.commit(epoch, &mut batch, &commit) {
-                    Ok(()) => Written::Committed,
+                    Ok(accepted) => Written::Committed(accepted),
                     Err(CommitError::Store(error)) => refuse_damaged(Err(error))?,
                     Err(refused) => Written::Refused(refused),
                 },
                 Write::Cancel(run) => refuse_damaged(self.cancel(&mut batch, run))?,
                 Write::Cursor(cursor) => {
                     self.move_cursor(&mut batch, Some(&cursor))?;
-                    Written::Committed
+                    Written::Committed(Vec::new())
                 }
             });
         }
@@ -60,7 +61,7 @@ impl Core {
     fn accept(&self, writer: &mut Writer, batch: &mut Batch, accept: &Accept) -> Result<Written, StoreError> {
         let event = &accept.event;
         // Everything that can fail comes before the first put.
-        let record = EventRecord::write(&event.head, &event.body)?;
+        EventRecord::check(&event.head, &event.body)?;
         if let Some(dedupe) = &accept.dedupe {
             let remembered = self.seen(batch, dedupe)?;
             if let Some(first) = self.first_event(batch, remembered, event.head.received)? {
@@ -78,23 +79,43 @@ impl Core {
         } else if let Err(full) = admit(writer) {
             return Ok(Written::Refused(full.into()));
         }
-        put_chunked(batch, key::event(event.head.id), &key::event_rest(event.head.id), &record);
-        for run in &accept.runs {
-            put_new_run(batch, run, event.head.id, event.head.received, None)?;
-        }
-        self.move_cursor(batch, accept.cursor.as_ref())?;
-        Ok(Written::Accepted(Accepted::New))
+        self.put_event(batch, accept).map(Written::Accepted)
     }
 
-    fn replay(&self, writer: &mut Writer, batch: &mut Batch, replay: &Replay) -> Result<Written, StoreError> {
-        if self.over(batch).get(&key::event(replay.event))?.is_none() {
-            return Ok(Written::Refused(CommitError::NoEvent(replay.event)));
+    /// Puts an event that is new, with its runs.
+    fn put_event(&self, batch: &mut Batch, accept: &Accept) -> Result<Accepted, StoreError> {
+        let event = &accept.event;
+        let (mut matches, mut delayed) = (event.head.matches.clone(), Vec::new());
+        for run in &accept.runs {
+            let admitted = self.admit_run(batch, &event.head, run)?;
+            if admitted.run != run.id {
+                let taken = |m: &&mut Match| m.result == MatchResult::Run(run.id);
+                matches.iter_mut().filter(taken).for_each(|m| m.result = MatchResult::Run(admitted.run));
+            }
+            delayed.extend(admitted.wake.map(|wake| (admitted.run, wake)));
         }
-        if let Err(full) = admit(writer) {
-            return Ok(Written::Refused(full.into()));
+        let record = if matches == event.head.matches {
+            EventRecord::write(&event.head, &event.body)?
+        } else {
+            EventRecord::write(&EventHead { matches: matches.clone(), ..event.head.clone() }, &event.body)?
+        };
+        put_chunked(batch, key::event(event.head.id), &key::event_rest(event.head.id), &record);
+        if let Some(topic) = &accept.topic {
+            self.post(batch, TopicKey::of(topic), &event.head)?;
         }
-        put_new_run(batch, &replay.run, replay.event, replay.accepted, Some(&replay.of))?;
-        Ok(Written::Accepted(Accepted::New))
+        self.move_cursor(batch, accept.cursor.as_ref())?;
+        Ok(Accepted::New { matches, delayed })
+    }
+
+    /// Gives an event its place among all that runs may wait for.
+    fn post(&self, batch: &mut Batch, topic: TopicKey, event: &EventHead) -> Result<(), StoreError> {
+        let last = self.over(batch).get(&key::last_posted())?;
+        let last = last.map(|bytes| Reader(&bytes).take().map(u64::from_be_bytes).ok_or_else(|| damaged("the last place"))).transpose()?;
+        // Places go up even when the clock steps back.
+        let seq = last.map_or(0, |last| last.saturating_add(1)).max(seq_at(event.received));
+        batch.put(key::last_posted(), seq.to_be_bytes().to_vec());
+        batch.put(key::posted(topic, seq), event.id.to_bytes().to_vec());
+        Ok(())
     }
 
     fn seen(&self, batch: &Batch, dedupe: &DedupeKey) -> Result<Option<Remembered>, StoreError> {
@@ -118,10 +139,13 @@ impl Core {
         Ok(())
     }
 
-    fn commit(&self, epoch: Epoch, batch: &mut Batch, commit: &Commit) -> Result<(), CommitError> {
+    fn commit(&self, epoch: Epoch, batch: &mut Batch, commit: &Commit) -> Result<Vec<Accepted>, CommitError> {
         let id = commit.run;
         if commit.epoch != epoch {
             return Err(CommitError::Fenced(id));
+        }
+        for emit in &commit.emits {
+            EventRecord::check(&emit.event.head, &emit.event.body)?;
         }
         let before = read::run_record(self.over(batch), id)?.ok_or(CommitError::Unknown(id))?;
         if before.len != commit.from {
@@ -134,8 +158,12 @@ impl Core {
         // A wish to end it is over once it has ended.
         run.cancel = before.cancel && !commit.status.is_final();
         add_facts(batch, id, &mut run, &commit.entries)?;
-        put_run(batch, id, &run, Some(&before))?;
-        Ok(())
+        put_run(batch, id, &mut run, Some(&before), &commit.listens)?;
+        let accepted = commit.emits.iter().map(|emit| self.put_event(batch, emit)).collect::<Result<_, _>>()?;
+        for child in &commit.cancels {
+            self.cancel(batch, *child)?;
+        }
+        Ok(accepted)
     }
 
     fn cancel(&self, batch: &mut Batch, id: RunId) -> Result<Written, StoreError> {
@@ -146,9 +174,11 @@ impl Core {
             return Ok(Written::Canceling(false));
         }
         if !before.cancel {
-            let mut run = before.clone();
+            let mut run = before;
             run.cancel = true;
-            put_run(batch, id, &run, Some(&before))?;
+            let open = self.over(batch).get(&key::open(id))?.and_then(|bytes| open_record::read(id.to_bytes(), &bytes));
+            let listens = open.map(|open| open.listens).unwrap_or_default();
+            put_run(batch, id, &mut run, None, &listens)?;
         }
         Ok(Written::Canceling(true))
     }
@@ -196,7 +226,7 @@ impl Core {
         Ok(forgotten)
     }
 
-    fn over<'v>(&'v self, batch: &'v Batch) -> View<'v> {
+    pub(super) fn over<'v>(&'v self, batch: &'v Batch) -> View<'v> {
         View { kv: &*self.kv, batch: Some(batch) }
     }
 }
@@ -209,25 +239,11 @@ fn refuse_damaged(written: Result<Written, StoreError>) -> Result<Written, Store
     }
 }
 
-fn admit(writer: &mut Writer) -> Result<(), StoreError> {
+pub(super) fn admit(writer: &mut Writer) -> Result<(), StoreError> {
     writer.gauge.as_mut().map_or(Ok(()), super::space::Gauge::admit)
 }
 
-fn put_new_run(
-    batch: &mut Batch,
-    new: &NewRun,
-    event: EventId,
-    accepted: Timestamp,
-    replay_of: Option<&ReplayOf>,
-) -> Result<(), StoreError> {
-    let mut run = RunRecord::new(new, event, accepted, replay_of)?;
-    add_facts(batch, new.id, &mut run, &new.facts)?;
-    // Facts that a replay takes over keep their times.
-    run.updated = run.updated.max(accepted);
-    put_run(batch, new.id, &run, None)
-}
-
-fn add_facts(batch: &mut Batch, id: RunId, run: &mut RunRecord, entries: &[Entry]) -> Result<(), StoreError> {
+pub(super) fn add_facts(batch: &mut Batch, id: RunId, run: &mut RunRecord, entries: &[Entry]) -> Result<(), StoreError> {
     let Some(last) = entries.last() else { return Ok(()) };
     let first = key::facts(id, run.len);
     put_chunked(batch, first.clone(), &first, &to_json(entries)?);
@@ -240,11 +256,23 @@ fn add_facts(batch: &mut Batch, id: RunId, run: &mut RunRecord, entries: &[Entry
 }
 
 /// Puts a run's head, and its key among the open ones if that has changed.
-fn put_run(batch: &mut Batch, id: RunId, run: &RunRecord, before: Option<&RunRecord>) -> Result<(), StoreError> {
+pub(super) fn put_run(
+    batch: &mut Batch,
+    id: RunId,
+    run: &mut RunRecord,
+    before: Option<&RunRecord>,
+    listens: &[Listening],
+) -> Result<(), StoreError> {
+    run.listening = !listens.is_empty();
     batch.put(key::run(id), run.write()?);
-    let open = |run: &RunRecord| (!run.status.is_final()).then(|| write_open(run.wake, run.cancel));
-    let (was, is) = (before.and_then(open), open(run));
-    if was != is {
+    let lane = run.lane()?;
+    let open = |run: &RunRecord| {
+        let begun = run.status != Status::Queued;
+        (!run.status.is_final()).then(|| open_record::write(run.wake, run.cancel, begun, lane, listens))
+    };
+    let (was, is) = (before.filter(|before| !before.listening).and_then(open), open(run));
+    // What was listened to is not at hand here, so it is written anew.
+    if was != is || before.is_some_and(|before| before.listening) {
         match is {
             Some(value) => batch.put(key::open(id), value),
             None => batch.delete(key::open(id)),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::super::{ProblemResponse, Web};
 use super::{Params, id, page_size, view};
 use crate::domain::Value;
+use crate::domain::event::Event;
 
 /// What to list.
 #[derive(Debug, Deserialize)]
@@ -30,9 +31,14 @@ pub(in super::super) async fn list(
 }
 
 pub(in super::super) async fn show(State(web): State<Arc<Web>>, Path(text): Path<String>) -> Result<Json<Value>, ProblemResponse> {
-    let event = web.intake.journal.store().event(id(&text)?).await?;
-    let event = event.ok_or_else(|| ProblemResponse::new(StatusCode::NOT_FOUND, "no-event", format!("there is no event {text}")))?;
+    let event = find(&web, &text).await?;
     let mut shown = view::event_with_body(&event);
     web.intake.secrets.mask_value(&mut shown);
     Ok(Json(shown))
+}
+
+/// The event of this id.
+pub(super) async fn find(web: &Web, text: &str) -> Result<Event, ProblemResponse> {
+    let event = web.intake.journal.store().event(id(text)?).await?;
+    event.ok_or_else(|| ProblemResponse::new(StatusCode::NOT_FOUND, "no-event", format!("there is no event {text}")))
 }

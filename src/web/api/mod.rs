@@ -1,10 +1,13 @@
-//! `/api`: reads what happened, starts, cancels and replays runs. Its JSON types are its own (`view`).
+//! `/api`: reads what happened and tells why, starts, cancels and replays runs. Its JSON types are its own (`view`).
 
 pub(super) mod events;
+pub(super) mod inventory;
 pub(super) mod replay;
 pub(super) mod runs;
 pub(super) mod stats;
+mod steps;
 mod view;
+pub(super) mod why;
 pub(super) mod workflows;
 
 use axum::extract::rejection::QueryRejection;

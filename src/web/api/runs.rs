@@ -62,7 +62,7 @@ pub(in super::super) async fn list(
 }
 
 /// The store learns of a run's first step when that step ends; who is driven is known here.
-fn as_of_now(web: &Web, mut head: RunHead) -> RunHead {
+pub(super) fn as_of_now(web: &Web, mut head: RunHead) -> RunHead {
     if !head.status.is_final() && web.intake.journal.is_driven(head.id) {
         head.status = Status::Running;
         head.wake = None;

@@ -25,7 +25,7 @@ pub(super) fn workflow(loaded: &Loaded, now: Timestamp) -> Value {
     })
 }
 
-fn trigger(trigger: &Trigger, now: Timestamp) -> Value {
+pub(super) fn trigger(trigger: &Trigger, now: Timestamp) -> Value {
     match trigger {
         Trigger::Webhook(hook) => {
             json!({"kind": "webhook", "path": format!("/hooks/{}", hook.path), "methods": hook.methods, "verify": verify(&hook.verify)})
@@ -34,6 +34,8 @@ fn trigger(trigger: &Trigger, now: Timestamp) -> Value {
             let next = schedule.schedule.rule.next_after(now).map(|time| time.to_string());
             json!({"kind": "schedule", "rule": schedule.schedule.rule.to_string(), "next": next})
         }
+        Trigger::Event(event) => json!({"kind": "event", "type": event.kind}),
+        Trigger::Run(run) => json!({"kind": "run", "workflow": run.workflow, "outcomes": run.outcomes}),
         Trigger::Manual => json!({"kind": "manual"}),
     }
 }
@@ -133,53 +135,9 @@ pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry]) -> Value {
     });
     if let Value::Object(map) = &mut shown {
         let reused = head.replay_of.as_ref().map_or(0, |of| of.facts);
-        map.insert("steps".into(), Value::Array(steps(entries, usize::try_from(reused).unwrap_or(usize::MAX))));
+        let reused = usize::try_from(reused).unwrap_or(usize::MAX);
+        map.insert("steps".into(), Value::Array(super::steps::steps(entries, reused)));
         map.insert("output".into(), output.cloned().unwrap_or_default());
     }
     shown
-}
-
-/// One line per step, in the order in which something first happened to each. The first `reused` facts are an earlier run's.
-fn steps(entries: &[Entry], reused: usize) -> Vec<Value> {
-    let mut order = Vec::new();
-    let mut shown = std::collections::HashMap::new();
-    for (position, Entry { at, fact }) in entries.iter().enumerate() {
-        let Some(step) = fact.step() else { continue };
-        if !shown.contains_key(step) {
-            order.push(step);
-        }
-        let at = at.to_string();
-        let mut line = match fact {
-            Fact::StepSkipped { .. } => json!({"step": step, "status": "skipped", "at": at}),
-            Fact::BranchTaken { branch, .. } => json!({"step": step, "status": "taken", "branch": branch, "at": at}),
-            Fact::VarsSet { vars, .. } => json!({"step": step, "status": "done", "output": vars, "at": at}),
-            Fact::StepEvaluated { output, .. } | Fact::RunStopped { output, .. } => {
-                json!({"step": step, "status": "done", "output": output, "at": at})
-            }
-            Fact::CallStarted { attempt, .. } => json!({"step": step, "status": "started", "attempts": attempt, "at": at}),
-            Fact::CallSucceeded { attempt, output, .. } => {
-                json!({"step": step, "status": "done", "attempts": attempt, "output": output, "at": at})
-            }
-            Fact::CallRetried { attempt, error, due, .. } => {
-                json!({"step": step, "status": "retrying", "attempts": attempt, "error": error, "due": due.to_string(), "at": at})
-            }
-            Fact::StepFailed { attempts, error, .. } => {
-                json!({"step": step, "status": "failed", "attempts": attempts, "error": error, "at": at})
-            }
-            Fact::LoopBegan { items, .. } => {
-                json!({"step": step, "status": "looping", "items": items.as_array().map_or(0, Vec::len), "at": at})
-            }
-            Fact::RoundEnded { round, due, .. } => {
-                json!({"step": step, "status": "waiting", "rounds": round + 1, "due": due.to_string(), "at": at})
-            }
-            Fact::WaitBegan { until, .. } => json!({"step": step, "status": "waiting", "due": until.to_string(), "at": at}),
-            Fact::IterationEnded { .. } => continue,
-            Fact::ConditionFailed { .. } | Fact::RunTimedOut { .. } | Fact::CancelRequested | Fact::RunFinished { .. } => continue,
-        };
-        if let (Value::Object(map), true) = (&mut line, position < reused) {
-            map.insert("reused".into(), json!(true));
-        }
-        shown.insert(step, line);
-    }
-    order.into_iter().filter_map(|step| shown.remove(step)).collect()
 }

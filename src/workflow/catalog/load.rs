@@ -129,9 +129,12 @@ fn compile_node(node: &Node, source: &SourceFile, library: &Library<'_>, context
     let name_span = file.name.as_ref().map_or(Span::START, |name| name.span);
     let trigger_spans = file.triggers.iter().map(|trigger| match trigger {
         TriggerFile::Webhook(webhook) => webhook.path.span,
+        TriggerFile::Event(event) => event.kind.span,
+        TriggerFile::Run(run) => run.workflow.span,
         TriggerFile::Schedule(_) | TriggerFile::Manual => Span::START,
     });
-    let loaded = Loaded { workflow, program, files, secrets, problems: Vec::new() };
+    let reads_input = files.iter().any(|(_, text)| text.contains("input"));
+    let loaded = Loaded { workflow, program, files, secrets, reads_input, problems: Vec::new() };
     Some(Ready { loaded, name_span, trigger_spans: trigger_spans.collect() })
 }
 

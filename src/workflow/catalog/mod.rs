@@ -30,6 +30,8 @@ pub struct Loaded {
     pub files: Vec<(String, String)>,
     /// The secrets its triggers name.
     pub secrets: BTreeSet<SecretName>,
+    /// Whether its code may read `input`.
+    pub reads_input: bool,
     /// Warnings: an error would have kept it out.
     pub problems: Vec<Problem>,
 }
@@ -46,7 +48,7 @@ impl Loaded {
     pub fn webhook(&self, trigger: usize) -> Option<&Webhook> {
         match self.workflow.triggers.get(trigger)? {
             Trigger::Webhook(webhook) => Some(webhook),
-            Trigger::Schedule(_) | Trigger::Manual => None,
+            Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
         }
     }
 
@@ -55,7 +57,7 @@ impl Loaded {
     pub fn schedule(&self, trigger: usize) -> Option<&ScheduleTrigger> {
         match self.workflow.triggers.get(trigger)? {
             Trigger::Schedule(schedule) => Some(schedule),
-            Trigger::Webhook(_) | Trigger::Manual => None,
+            Trigger::Webhook(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
         }
     }
 }
@@ -68,6 +70,10 @@ pub struct Catalog {
     schedules: Vec<(Arc<Loaded>, usize)>,
     /// Those whose file is bad now.
     outdated: BTreeSet<Arc<str>>,
+    /// By the type of the event that a workflow emits.
+    events: BTreeMap<Arc<str>, Vec<(Arc<Loaded>, usize)>>,
+    /// By the workflow whose run ends.
+    endings: BTreeMap<Arc<str>, Vec<(Arc<Loaded>, usize)>>,
 }
 
 impl Catalog {
@@ -120,6 +126,14 @@ impl Catalog {
         self.routes.add(loaded, span, file)?;
         let triggers = 0..loaded.workflow.triggers.len();
         self.schedules.extend(triggers.filter(|n| loaded.schedule(*n).is_some()).map(|n| (Arc::clone(loaded), n)));
+        for (n, trigger) in loaded.workflow.triggers.iter().enumerate() {
+            let listeners = match trigger {
+                Trigger::Event(event) => self.events.entry(Arc::clone(&event.kind)),
+                Trigger::Run(run) => self.endings.entry(Arc::clone(&run.workflow)),
+                Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Manual => continue,
+            };
+            listeners.or_default().push((Arc::clone(loaded), n));
+        }
         self.workflows.insert(Arc::clone(&loaded.workflow.name), Arc::clone(loaded));
         Ok(())
     }
@@ -127,12 +141,9 @@ impl Catalog {
     /// The same, with the last good revision of every workflow whose file is bad now.
     #[must_use]
     pub fn keeping(mut self, before: &Self, problems: &[Problem]) -> Self {
-        let bad: BTreeSet<&str> = problems.iter().filter(|problem| problem.is_error()).map(|problem| &*problem.file).collect();
+        let bad = bad_files(problems);
         for loaded in before.workflows.values() {
-            // A folder that cannot be read says nothing about the files in it.
-            let is_bad =
-                |file: &&str| bad.iter().any(|bad| file.strip_prefix(bad).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-            let Some(file) = loaded.files.first().map(|(path, _)| path.as_str()).filter(is_bad) else { continue };
+            let Some(file) = loaded.files.first().map(|(path, _)| path.as_str()).filter(|file| is_bad(file, &bad)) else { continue };
             if self.workflows.contains_key(&loaded.workflow.name) {
                 continue;
             }
@@ -175,11 +186,35 @@ impl Catalog {
         self.routes.all()
     }
 
+    /// Which workflows an event of this type concerns that a workflow emits.
+    #[must_use]
+    pub fn listeners(&self, kind: &str) -> &[(Arc<Loaded>, usize)] {
+        self.events.get(kind).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Which workflows the end of a run of this one may concern.
+    #[must_use]
+    pub fn endings(&self, workflow: &str) -> &[(Arc<Loaded>, usize)] {
+        self.endings.get(workflow).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Every schedule: the workflow and the trigger's place in `when`.
     #[must_use]
     pub fn schedules(&self) -> &[(Arc<Loaded>, usize)] {
         &self.schedules
     }
+}
+
+/// The files, and folders, in which there are errors.
+#[must_use]
+pub fn bad_files(problems: &[Problem]) -> BTreeSet<&str> {
+    problems.iter().filter(|problem| problem.is_error()).map(|problem| &*problem.file).collect()
+}
+
+/// Whether a file is among the bad ones. A folder that cannot be read says nothing about the files in it.
+#[must_use]
+pub fn is_bad(file: &str, bad: &BTreeSet<&str>) -> bool {
+    bad.iter().any(|bad| file.strip_prefix(bad).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 #[cfg(test)]

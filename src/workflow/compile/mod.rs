@@ -3,7 +3,9 @@
 mod blocks;
 mod code;
 pub mod path;
+mod requests;
 mod schedule;
+mod start;
 mod steps;
 mod triggers;
 
@@ -17,7 +19,7 @@ use super::yaml::Span;
 use crate::domain::id::Revision;
 use crate::domain::retry::Retry;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{SecretName, Workflow, loop_ids};
+use crate::domain::workflow::{SecretName, Step, Workflow, loop_ids};
 use crate::script::{Engine, Limits, Program, ProgramBuilder};
 
 pub(super) use blocks::TAKEN;
@@ -83,20 +85,44 @@ pub fn compile(
     let (stem, source) = own;
     let name = workflow_name(file.name.as_ref(), stem, report);
     let builder = engine.builder();
-    let mut compiler = Compiler { builder, context, source, report, ids: BTreeMap::new(), steps: 0, retry: None, secrets: BTreeSet::new() };
+    let mut compiler =
+        Compiler { builder, context, source, report, ids: BTreeMap::new(), steps: 0, retry: None, secrets: BTreeSet::new(), apart: None };
     compiler.retry = file.retry.as_ref().and_then(|retry| compiler.retry(retry));
     let triggers = compiler.triggers(&file.triggers, &name);
     let condition = file.condition.as_ref().and_then(|code| compiler.expression(code, "if"));
-    let steps = compiler.block(&file.steps, "");
+    let input = compiler.inputs(&file.input);
+    let concurrency = file.concurrency.as_ref().map(|file| compiler.concurrency(file));
+    let gathering = file.gathering.as_ref().map(|file| compiler.gathering(file));
+    let throttle = file.throttle.as_ref().map(|file| compiler.throttle(file));
+    let vars = compiler.vars(&file.vars);
+    let steps: Vec<Step> = vars.into_iter().chain(compiler.block(&file.steps, "")).collect();
     let on_error = compiler.block(&file.on_error, "on_error");
+    let on_cancel = compiler.apart(Apart::OnCancel, |compiler| compiler.block(&file.on_cancel, "on_cancel"));
+    let finally = compiler.apart(Apart::Finally, |compiler| compiler.block(&file.finally, "finally"));
     compiler.count();
     let Compiler { builder, secrets, report, .. } = compiler;
     if report.has_errors() {
         return None;
     }
     let (description, timeout) = (file.description.clone(), file.timeout);
-    let loop_ids = loop_ids(&[&steps, &on_error]);
-    let workflow = Workflow { name, revision, description, triggers, condition, steps, on_error, timeout, loop_ids };
+    let loop_ids = loop_ids(&[&steps, &on_error, &on_cancel, &finally]);
+    let workflow = Workflow {
+        name,
+        revision,
+        description,
+        triggers,
+        condition,
+        input,
+        concurrency,
+        gathering,
+        throttle,
+        steps,
+        on_error,
+        on_cancel,
+        finally,
+        timeout,
+        loop_ids,
+    };
     Some(Compiled { workflow, program: builder.finish(), secrets })
 }
 
@@ -113,6 +139,24 @@ fn workflow_name(written: Option<&At<Arc<str>>>, stem: &str, report: &mut Report
     name
 }
 
+/// Steps that are done when how the run ends is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    OnCancel,
+    Finally,
+    Undo,
+}
+
+impl Apart {
+    fn word(self) -> &'static str {
+        match self {
+            Self::OnCancel => "on_cancel",
+            Self::Finally => "finally",
+            Self::Undo => "undo",
+        }
+    }
+}
+
 struct Compiler<'c, 'r> {
     builder: ProgramBuilder,
     context: &'c Context<'c>,
@@ -123,6 +167,8 @@ struct Compiler<'c, 'r> {
     /// The workflow's own default.
     retry: Option<Retry>,
     secrets: BTreeSet<SecretName>,
+    /// Where the steps stand that are being compiled, if not among the others.
+    apart: Option<Apart>,
 }
 
 impl Compiler<'_, '_> {

@@ -60,6 +60,13 @@ pub fn shape(path: &str) -> (String, Vec<Arc<str>>) {
     (shape, names)
 }
 
+/// Whether a hook with this path could take a request to `path`, were there no others.
+#[must_use]
+pub fn fits(hook: &str, path: &str) -> bool {
+    let mut router = matchit::Router::new();
+    router.insert(shape(hook).0, ()).is_ok() && router.at(path.strip_prefix('/').unwrap_or(path)).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -84,6 +91,21 @@ mod tests {
     fn names_do_not_make_a_route() {
         assert_eq!(shape("a/{x}/{y}").0, shape("a/{u}/{v}").0);
         assert_eq!(shape("a/{x}/{y}").1, ["x".into(), "y".into()]);
+    }
+
+    #[test]
+    fn a_path_fits_what_it_was_written_for() {
+        for (hook, path, expected) in [
+            ("leads", "leads", true),
+            ("leads", "/leads", true),
+            ("leads", "leads/1", false),
+            ("orders/{id}", "orders/7", true),
+            ("orders/{id}", "orders", false),
+            ("orders/{id}", "orders/7/paid", false),
+            ("img-{id}.png", "img-7.png", true),
+        ] {
+            assert_eq!(fits(hook, path), expected, "{hook} {path}");
+        }
     }
 
     proptest! {

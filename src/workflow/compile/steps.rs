@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Compiler, NAME_BYTES};
+use super::{Apart, Compiler, NAME_BYTES};
 use crate::domain::journal::Address;
 use crate::domain::retry::Retry;
-use crate::domain::workflow::{Call, Code, OnError, Step, StepKind, Wait};
+use crate::domain::workflow::{Call, Code, OnError, Step, StepKind, Wait, WaitEvent};
 use crate::workflow::file::{At, CallFile, CodeText, KindFile, OnErrorFile, STEPS, StepFile, WaitFile};
 use crate::workflow::problem::{Problem, codes};
 
@@ -14,10 +14,44 @@ use crate::workflow::problem::{Problem, codes};
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Words that cannot stand after `steps.` in Rhai, and the parts of addresses.
-pub(crate) const RESERVED: [&str; 34] = [
-    "true", "false", "let", "const", "if", "else", "switch", "do", "while", "until", "loop", "for", "in", "continue", "break", "return",
-    "throw", "try", "catch", "import", "export", "as", "fn", "private", "this", "global", "eval", "is", "go", "new", "then", "on_error",
-    "null", "void",
+pub(crate) const RESERVED: [&str; 37] = [
+    "true",
+    "false",
+    "let",
+    "const",
+    "if",
+    "else",
+    "switch",
+    "do",
+    "while",
+    "until",
+    "loop",
+    "for",
+    "in",
+    "continue",
+    "break",
+    "return",
+    "throw",
+    "try",
+    "catch",
+    "import",
+    "export",
+    "as",
+    "fn",
+    "private",
+    "this",
+    "global",
+    "eval",
+    "is",
+    "go",
+    "new",
+    "then",
+    "on_error",
+    "null",
+    "void",
+    "on_cancel",
+    "finally",
+    "vars",
 ];
 
 impl Compiler<'_, '_> {
@@ -37,6 +71,7 @@ impl Compiler<'_, '_> {
         let segment = step.id.as_ref().map_or_else(|| index.to_string(), |id| id.value.as_ref().to_owned());
         let address = if prefix.is_empty() { segment } else { format!("{prefix}/{segment}") };
         let condition = step.condition.as_ref().map(|code| self.expression(code, &field(&address, "if")));
+        self.check_place(step);
         let kind = self.kind(&step.kind, &address);
         let on_error = match &step.on_error {
             OnErrorFile::Fail => OnError::Fail,
@@ -44,7 +79,9 @@ impl Compiler<'_, '_> {
             OnErrorFile::Steps(steps) => OnError::Steps(self.block(steps, &format!("{address}/on_error"))),
         };
         let id = step.id.as_ref().map(|id| Arc::clone(&id.value));
-        Some(Step { address: Address::new(address), id, name: step.name.clone(), condition: condition.flatten(), on_error, kind: kind? })
+        let (name, timeout) = (step.name.clone(), step.timeout);
+        let retry = step.retry.as_ref().and_then(|retry| self.retry(retry));
+        Some(Step { address: Address::new(address), id, name, condition: condition.flatten(), timeout, retry, on_error, kind: kind? })
     }
 
     pub(super) fn check_id(&mut self, id: &At<Arc<str>>) {
@@ -94,6 +131,16 @@ impl Compiler<'_, '_> {
             KindFile::Wait(WaitFile::Until(code)) => {
                 self.expression(code, &field(address, "wait.until")).map(|code| StepKind::Wait(Wait::Until(code)))
             }
+            KindFile::Wait(WaitFile::Event { kind, condition, within, otherwise }) => {
+                let condition = condition.as_ref().map(|code| self.expression(code, &field(address, "wait.if")));
+                let otherwise = self.block(otherwise, &format!("{address}/else"));
+                let wait = WaitEvent { kind: Arc::clone(&kind.value), condition: condition.flatten(), within: *within, otherwise };
+                Some(StepKind::Wait(Wait::Event(wait)))
+            }
+            KindFile::Approve(approve) => self.approve(approve, address).map(StepKind::Approve),
+            KindFile::Run(child) => self.child(child, address).map(StepKind::Run),
+            KindFile::Emit(emit) => self.emit(emit, address).map(StepKind::Emit),
+            KindFile::Respond(respond) => self.respond(respond, address).map(StepKind::Respond),
             KindFile::Fail(code) => self.text(code, &field(address, "fail")).map(StepKind::Fail),
             KindFile::Stop(None) => Some(StepKind::Stop(None)),
             KindFile::Stop(Some(code)) => self.expression(code, &field(address, "stop")).map(|code| StepKind::Stop(Some(code))),
@@ -109,6 +156,7 @@ impl Compiler<'_, '_> {
         let target = self.target(call);
         let with = self.tree(call.with.as_ref(), &field(address, "with"));
         let retry = self.call_retry(call);
+        let undo = self.apart(Apart::Undo, |compiler| compiler.block(&call.undo, &format!("{address}/undo")));
         let idempotency_key = call.idempotency_key.as_ref().and_then(|key| self.expression(key, &field(address, "idempotency_key")));
         let (connector, action) = target?;
         Some(Call {
@@ -120,6 +168,7 @@ impl Compiler<'_, '_> {
             timeout: call.timeout.unwrap_or(CALL_TIMEOUT),
             at_most_once: call.at_most_once,
             idempotency_key,
+            undo,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Compiler, path, schedule};
-use crate::domain::workflow::{Dedupe, ScheduleTrigger, Trigger, Webhook};
+use crate::domain::workflow::{Dedupe, EventTrigger, RunTrigger, ScheduleTrigger, Trigger, Webhook};
 use crate::workflow::file::{DedupeFile, TriggerFile, WebhookFile};
 use crate::workflow::problem::{Problem, codes};
 
@@ -19,6 +19,13 @@ impl Compiler<'_, '_> {
             TriggerFile::Schedule(file) => {
                 let schedule = schedule::compile(file, self.report)?;
                 Some(Trigger::Schedule(ScheduleTrigger { name: format!("{name}/{index}").into(), schedule }))
+            }
+            TriggerFile::Event(file) => {
+                let condition = file.condition.as_ref().map(|code| self.expression(code, &format!("when[{index}].event.if")));
+                Some(Trigger::Event(EventTrigger { kind: Arc::clone(&file.kind.value), condition: condition.flatten() }))
+            }
+            TriggerFile::Run(file) => {
+                Some(Trigger::Run(RunTrigger { workflow: Arc::clone(&file.workflow.value), outcomes: file.outcomes.clone() }))
             }
             TriggerFile::Manual => Some(Trigger::Manual),
         }

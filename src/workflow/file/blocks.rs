@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::read::{boolean, code, some_duration, text, whole};
+use super::read::{boolean, code, event_type, some_duration, text, whole};
 use super::steps::{BRANCHES_LIMIT, read_block};
 use super::{At, Fields, KindFile, Report, StepFile, WaitFile};
 use crate::workflow::problem::codes;
@@ -48,17 +48,30 @@ pub(super) fn read_parallel(entry: &Entry, fields: &mut Fields<'_>, depth: usize
     KindFile::Parallel { branches: named_blocks(&entry.value, "parallel", depth, report), any }
 }
 
-pub(super) fn read_wait(entry: &Entry, report: &mut Report) -> Option<KindFile> {
+pub(super) fn read_wait(entry: &Entry, depth: usize, report: &mut Report) -> Option<KindFile> {
     if !matches!(entry.value.kind, Kind::Map(_)) {
         return some_duration(&entry.value, "wait", report).map(|span| KindFile::Wait(WaitFile::For(span)));
     }
     let mut fields = Fields::open(&entry.value, "`wait`", entry.span, report)?;
-    if fields.not_yet(&["event", "for", "if", "else"], report) {
-        return None;
+    if fields.has("event") {
+        return read_wait_event(fields, depth, report);
     }
     let until = fields.required("until", "event.body.appointment", report).and_then(|node| code(node, "until", report));
     fields.close(report);
     until.map(|until| KindFile::Wait(WaitFile::Until(until)))
+}
+
+fn read_wait_event(mut fields: Fields<'_>, depth: usize, report: &mut Report) -> Option<KindFile> {
+    let kind = fields.optional("event").and_then(|node| event_type(node, "event", report));
+    let condition = fields.optional("if").and_then(|node| code(node, "if", report));
+    let within = fields.optional("for").and_then(|node| some_duration(node, "for", report));
+    let otherwise = inner(&mut fields, "else", depth, report);
+    if let Some(entry) = fields.entry("else").filter(|_| within.is_none() && !fields.has("for")) {
+        let message = "`else` is what is done when no event comes in time, and this wait has no time";
+        report.error(codes::MISSING_KEY, entry.span, message, "add `for: 3d`");
+    }
+    fields.close(report);
+    Some(KindFile::Wait(WaitFile::Event { kind: kind?, condition, within, otherwise }))
 }
 
 /// `steps`, which a loop must have.
@@ -67,7 +80,7 @@ fn needed(fields: &mut Fields<'_>, depth: usize, report: &mut Report) -> Vec<Ste
     node.map(|node| read_block(node, "steps", depth + 1, report)).unwrap_or_default()
 }
 
-fn inner(fields: &mut Fields<'_>, key: &'static str, depth: usize, report: &mut Report) -> Vec<StepFile> {
+pub(super) fn inner(fields: &mut Fields<'_>, key: &'static str, depth: usize, report: &mut Report) -> Vec<StepFile> {
     fields.optional(key).map(|node| read_block(node, key, depth + 1, report)).unwrap_or_default()
 }
 

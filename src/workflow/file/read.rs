@@ -35,6 +35,23 @@ pub(crate) fn code(node: &Node, key: &str, report: &mut Report) -> Option<CodeTe
     Some(CodeText { text: Arc::clone(&node.raw), span: node.span, place: node.place })
 }
 
+/// The longest type of an event.
+pub(crate) const EVENT_TYPE_BYTES: usize = 100;
+
+/// The type of an event that workflows emit: `order.paid`.
+pub(crate) fn event_type(node: &Node, key: &str, report: &mut Report) -> Option<At<Arc<str>>> {
+    let found = text(node, key, report)?;
+    let fine = found.value.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && found.value.len() <= EVENT_TYPE_BYTES
+        && found.value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/'));
+    if !fine {
+        let message = format!("`{}` cannot be the type of an event", found.value);
+        let help = format!("use letters, digits, `.`, `-`, `_` and `/`, at most {EVENT_TYPE_BYTES}, as in `{key}: order.paid`");
+        report.error(codes::BAD_NAME, found.span, message, help);
+    }
+    fine.then_some(found)
+}
+
 /// `250ms`, `10s`, `1h30m`.
 pub(crate) fn duration(node: &Node, key: &str, report: &mut Report) -> Option<Duration> {
     let Some(text) = node.as_text() else {

@@ -1,15 +1,19 @@
 //! Steps: one key says the kind, the others belong to every step or to that kind.
 
+use std::time::Duration;
+
 use super::read::{boolean, choice, code, list, some_duration, text};
-use super::{At, CallFile, CodeText, Fields, KindFile, OnErrorFile, Report, STEP_DEPTH, StepFile, blocks, retry};
+use super::{At, CallFile, CodeText, Fields, KindFile, OnErrorFile, Report, RetryFile, STEP_DEPTH, StepFile, blocks, requests, retry};
 use crate::workflow::problem::codes;
 use crate::workflow::words;
 use crate::workflow::yaml::{Entry, Kind, Node, Span};
 
 /// The keys that say a step's kind; `then` stands for `if / then / else`.
-const KINDS: [&str; 11] = ["call", "script", "set", "then", "switch", "foreach", "repeat", "parallel", "wait", "fail", "stop"];
-const KINDS_NOT_YET: [&str; 4] = ["approve", "run", "emit", "respond"];
-const SHOWN_KINDS: [&str; 11] = ["call", "script", "set", "if", "switch", "foreach", "repeat", "parallel", "wait", "fail", "stop"];
+const KINDS: [&str; 15] = [
+    "call", "script", "set", "then", "switch", "foreach", "repeat", "parallel", "wait", "approve", "run", "emit", "respond", "fail", "stop",
+];
+const SHOWN_KINDS: [&str; 15] =
+    ["call", "script", "set", "if", "switch", "foreach", "repeat", "parallel", "wait", "approve", "run", "emit", "respond", "fail", "stop"];
 /// The most cases of one `switch`, and the most branches of one `parallel`.
 pub(crate) const BRANCHES_LIMIT: usize = 100;
 
@@ -35,9 +39,17 @@ fn read_step(node: &Node, depth: usize, report: &mut Report) -> Option<StepFile>
     let condition = fields.optional("if").and_then(|node| code(node, "if", report));
     let on_error = fields.entry("on_error").map_or(OnErrorFile::Fail, |entry| read_on_error(&entry.value, depth, report));
     let kind = read_kind(&mut fields, condition.clone(), depth, report)?;
+    // Those of a call are about its attempts, and are read with it.
+    let (timeout, retry) = if matches!(kind, KindFile::Call(_)) { (None, None) } else { read_limits(&mut fields, report) };
     fields.close(report);
     let condition = condition.filter(|_| !matches!(kind, KindFile::If { .. }));
-    Some(StepFile { span, id, name: name.map(|name| name.value), condition, on_error, kind })
+    Some(StepFile { span, id, name: name.map(|name| name.value), condition, timeout, retry, on_error, kind })
+}
+
+fn read_limits(fields: &mut Fields<'_>, report: &mut Report) -> (Option<Duration>, Option<RetryFile>) {
+    let timeout = fields.optional("timeout").and_then(|node| some_duration(node, "timeout", report));
+    let retry = fields.entry("retry").and_then(|entry| retry::read(&entry.value, entry.span, report));
+    (timeout, retry)
 }
 
 fn read_on_error(node: &Node, depth: usize, report: &mut Report) -> OnErrorFile {
@@ -49,11 +61,6 @@ fn read_on_error(node: &Node, depth: usize, report: &mut Report) -> OnErrorFile 
 }
 
 fn read_kind(fields: &mut Fields<'_>, condition: Option<CodeText>, depth: usize, report: &mut Report) -> Option<KindFile> {
-    // A step of a kind that is not run yet is not looked at further: its other keys are right in the language.
-    let keys: Vec<&'static str> = KINDS_NOT_YET.into_iter().filter(|key| fields.has(key)).collect();
-    if fields.not_yet(&keys, report) {
-        return None;
-    }
     // `parallel` beside `foreach` says how many iterations run at once.
     let is_option = |key: &str| key == "parallel" && fields.has("foreach");
     let keys: Vec<&'static str> = KINDS.into_iter().filter(|key| fields.has(key) && !is_option(key)).collect();
@@ -96,9 +103,8 @@ fn no_kind(fields: &mut Fields<'_>, report: &mut Report) {
 
 fn read_one(entry: &Entry, fields: &mut Fields<'_>, condition: Option<CodeText>, depth: usize, report: &mut Report) -> Option<KindFile> {
     if &*entry.key == "call" {
-        return read_call(entry, fields, report);
+        return read_call(entry, fields, depth, report);
     }
-    fields.not_yet(&["retry", "timeout"], report);
     match &*entry.key {
         "script" => code(&entry.value, "script", report).map(KindFile::Script),
         "set" => read_set(entry, report),
@@ -107,7 +113,11 @@ fn read_one(entry: &Entry, fields: &mut Fields<'_>, condition: Option<CodeText>,
         "foreach" => blocks::read_foreach(entry, fields, depth, report),
         "repeat" => blocks::read_repeat(entry, fields, depth, report),
         "parallel" => Some(blocks::read_parallel(entry, fields, depth, report)),
-        "wait" => blocks::read_wait(entry, report),
+        "wait" => blocks::read_wait(entry, depth, report),
+        "approve" => requests::read_approve(entry, depth, report),
+        "run" => requests::read_child(entry, fields, report),
+        "emit" => requests::read_emit(entry, fields, report),
+        "respond" => requests::read_respond(entry, report),
         "fail" => code(&entry.value, "fail", report).map(KindFile::Fail),
         _ if entry.value.kind == Kind::Null => Some(KindFile::Stop(None)),
         _ => code(&entry.value, "stop", report).map(|code| KindFile::Stop(Some(code))),
@@ -140,17 +150,21 @@ fn span_or(node: &Node, otherwise: Span) -> Span {
     if node.kind == Kind::Null { otherwise } else { node.span }
 }
 
-fn read_call(entry: &Entry, fields: &mut Fields<'_>, report: &mut Report) -> Option<KindFile> {
+/// `with`, a map.
+pub(super) fn read_with(fields: &mut Fields<'_>, report: &mut Report) -> Option<Node> {
+    let entry = fields.entry("with")?;
+    Fields::open(&entry.value, "`with`", entry.span, report).map(|_| entry.value.clone())
+}
+
+fn read_call(entry: &Entry, fields: &mut Fields<'_>, depth: usize, report: &mut Report) -> Option<KindFile> {
     let target = text(&entry.value, "call", report);
     let using = fields.optional("using").and_then(|node| text(node, "using", report));
-    let with = fields.entry("with").and_then(|entry| {
-        // Only its shape is looked at: what is in it belongs to the connector.
-        Fields::open(&entry.value, "`with`", entry.span, report).map(|_| entry.value.clone())
-    });
+    // Only its shape is looked at: what is in it belongs to the connector.
+    let with = read_with(fields, report);
     let retry = fields.entry("retry").and_then(|entry| retry::read(&entry.value, entry.span, report));
     let timeout = fields.optional("timeout").and_then(|node| some_duration(node, "timeout", report));
+    let undo = fields.optional("undo").map(|node| read_block(node, "undo", depth + 1, report)).unwrap_or_default();
     let at_most_once = fields.optional("at_most_once").and_then(|node| boolean(node, "at_most_once", report)).unwrap_or(false);
     let idempotency_key = fields.optional("idempotency_key").and_then(|node| code(node, "idempotency_key", report));
-    fields.not_yet(&["undo"], report);
-    Some(KindFile::Call(Box::new(CallFile { target: target?, using, with, retry, timeout, at_most_once, idempotency_key })))
+    Some(KindFile::Call(Box::new(CallFile { target: target?, using, with, retry, timeout, at_most_once, idempotency_key, undo })))
 }

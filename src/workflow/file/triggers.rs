@@ -1,18 +1,19 @@
-//! `when`: webhook, schedule, manual.
+//! `when`: webhook, schedule, event, run, manual.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::fields::not_yet;
-use super::read::{choice, code, duration, list, size, some_duration, text};
-use super::{At, DedupeFile, Fields, Report, RuleFile, ScheduleFile, TriggerFile, WebhookFile, verify};
+use super::read::{choice, code, duration, event_type, list, size, some_duration, text};
+use super::{At, DedupeFile, EventTriggerFile, Fields, Report, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile, verify};
+use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
 use crate::workflow::problem::codes;
 use crate::workflow::words;
 use crate::workflow::yaml::{Entry, Kind, Node, Span};
 
-const KINDS: [&str; 3] = ["webhook", "schedule", "manual"];
-const KINDS_NOT_YET: [&str; 6] = ["form", "event", "run", "poll", "mqtt", "email"];
+const KINDS: [&str; 5] = ["webhook", "schedule", "event", "run", "manual"];
+const KINDS_NOT_YET: [&str; 4] = ["form", "poll", "mqtt", "email"];
 pub(crate) const METHODS: [(&str, &str); 5] = [("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH"), ("DELETE", "DELETE")];
 /// The shortest time between two due times of `every`.
 const SHORTEST_EVERY: Duration = Duration::from_secs(1);
@@ -37,6 +38,8 @@ pub(super) fn read(node: &Node, report: &mut Report) -> Option<TriggerFile> {
     match &*entry.key {
         "webhook" => read_webhook(entry, report).map(TriggerFile::Webhook),
         "schedule" => read_schedule(entry, report).map(TriggerFile::Schedule),
+        "event" => read_event(entry, report).map(TriggerFile::Event),
+        "run" => read_run(entry, report).map(TriggerFile::Run),
         "manual" => read_manual(entry, report),
         word if KINDS_NOT_YET.contains(&word) => {
             not_yet(word, entry.span, report);
@@ -53,6 +56,30 @@ fn wrong_shape(span: Span, message: &str, report: &mut Report) -> Option<Trigger
     let help = "write one trigger an entry, its fields indented below it:\n- webhook:\n    path: leads\n    verify: …";
     report.error(codes::WRONG_TYPE, span, message, help);
     None
+}
+
+fn read_event(entry: &Entry, report: &mut Report) -> Option<EventTriggerFile> {
+    let mut fields = Fields::open(&entry.value, "`event`", entry.span, report)?;
+    let kind = fields.required("type", "order.paid", report).and_then(|node| event_type(node, "type", report));
+    let condition = fields.optional("if").and_then(|node| code(node, "if", report));
+    fields.close(report);
+    Some(EventTriggerFile { kind: kind?, condition })
+}
+
+/// How a run may have ended, for `outcome`.
+pub(crate) const OUTCOMES: [(&str, Status); 3] =
+    [("succeeded", Status::Succeeded), ("failed", Status::Failed), ("canceled", Status::Canceled)];
+
+fn read_run(entry: &Entry, report: &mut Report) -> Option<RunTriggerFile> {
+    let mut fields = Fields::open(&entry.value, "`run`", entry.span, report)?;
+    let workflow = fields.required("workflow", "capture-lead", report).and_then(|node| text(node, "workflow", report));
+    let outcomes = fields.optional("outcome").map(|node| {
+        let items = if node.kind == Kind::Text { std::slice::from_ref(node) } else { list(node, "outcome", report).unwrap_or_default() };
+        items.iter().filter_map(|item| choice(item, "outcome", &OUTCOMES, report)).collect()
+    });
+    fields.close(report);
+    let outcomes = outcomes.unwrap_or_else(|| OUTCOMES.iter().map(|(_, status)| *status).collect());
+    Some(RunTriggerFile { workflow: workflow?, outcomes })
 }
 
 fn read_manual(entry: &Entry, report: &mut Report) -> Option<TriggerFile> {

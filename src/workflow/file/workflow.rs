@@ -1,12 +1,12 @@
 //! The top level of a workflow file.
 
 use super::read::{code, list, some_duration, text};
-use super::{Fields, Report, StepFile, TRIGGERS, WorkflowFile, retry, steps, triggers};
+use super::{Fields, Report, StepFile, TRIGGERS, WorkflowFile, retry, start, steps, triggers};
 use crate::workflow::problem::codes;
 use crate::workflow::yaml::{Kind, Node, Span};
 
 /// Keys of the language that this version does not run.
-const NOT_YET: [&str; 10] = ["input", "vars", "concurrency", "debounce", "batch", "throttle", "on_cancel", "finally", "keep", "labels"];
+const NOT_YET: [&str; 2] = ["keep", "labels"];
 
 /// Reads a workflow. Something comes back even when there are problems, so that later checks can find more of them.
 pub fn read_workflow(root: &Node, report: &mut Report) -> Option<WorkflowFile> {
@@ -19,12 +19,35 @@ pub fn read_workflow(root: &Node, report: &mut Report) -> Option<WorkflowFile> {
     let steps = fields.required("steps", "[{call: http.post, with: {…}}]", report);
     let steps = steps.map(|node| read_block(node, "steps", report)).unwrap_or_default();
     let on_error = fields.optional("on_error").map(|node| read_on_error(node, report)).unwrap_or_default();
+    let on_cancel = fields.optional("on_cancel").map(|node| read_block(node, "on_cancel", report)).unwrap_or_default();
+    let finally = fields.optional("finally").map(|node| read_block(node, "finally", report)).unwrap_or_default();
+    let input = fields.entry("input").map(|entry| start::read_input(entry, report)).unwrap_or_default();
+    let vars = fields.entry("vars").map(|entry| start::read_vars(entry, report)).unwrap_or_default();
+    let concurrency = fields.entry("concurrency").and_then(|entry| start::read_concurrency(entry, report));
+    let gathering = start::read_gathering(&mut fields, report);
+    let throttle = fields.entry("throttle").and_then(|entry| start::read_throttle(entry, report));
     let retry = fields.entry("retry").and_then(|entry| retry::read(&entry.value, entry.span, report));
     let timeout = fields.optional("timeout").and_then(|node| some_duration(node, "timeout", report));
     fields.not_yet(&NOT_YET, report);
     fields.close(report);
     let description = description.map_or_else(String::new, |text| text.value.as_ref().to_owned());
-    Some(WorkflowFile { name, description, triggers, condition, steps, on_error, retry, timeout })
+    Some(WorkflowFile {
+        name,
+        description,
+        triggers,
+        condition,
+        steps,
+        input,
+        vars,
+        concurrency,
+        gathering,
+        throttle,
+        on_error,
+        on_cancel,
+        finally,
+        retry,
+        timeout,
+    })
 }
 
 fn read_triggers(node: &Node, report: &mut Report) -> Vec<super::TriggerFile> {

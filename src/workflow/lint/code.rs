@@ -2,7 +2,9 @@
 
 use super::scan::{Token, scan};
 use crate::script::holes;
-use crate::workflow::file::{CodeText, KindFile, OnErrorFile, StepFile, TriggerFile, WaitFile, WorkflowFile};
+use crate::workflow::file::{
+    ChildFile, CodeText, EmitFile, KindFile, OnErrorFile, RespondBodyFile, RespondFile, StepFile, TriggerFile, WaitFile, WorkflowFile,
+};
 use crate::workflow::yaml::{Node, Place, Span, trace};
 
 /// What a piece of code is for.
@@ -71,7 +73,8 @@ impl<'f> Piece<'f> {
 pub(super) fn of_event(file: &WorkflowFile) -> Vec<Piece<'_>> {
     let keys = file.triggers.iter().filter_map(|trigger| match trigger {
         TriggerFile::Webhook(webhook) => webhook.dedupe.as_ref().map(|dedupe| Piece::whole(Role::Value, &dedupe.key)),
-        TriggerFile::Schedule(_) | TriggerFile::Manual => None,
+        TriggerFile::Event(event) => event.condition.as_ref().map(|code| Piece::whole(Role::Condition("if"), code)),
+        TriggerFile::Schedule(_) | TriggerFile::Run(_) | TriggerFile::Manual => None,
     });
     keys.chain(file.condition.as_ref().map(|code| Piece::whole(Role::Condition("if"), code))).collect()
 }
@@ -101,9 +104,33 @@ pub(super) fn of_step(step: &StepFile) -> Vec<Piece<'_>> {
         KindFile::Wait(WaitFile::Until(code)) => found.push(Piece::whole(Role::Time, code)),
         KindFile::Fail(code) => of_text(Role::Value, &code.text, code.place, &mut found),
         KindFile::Stop(code) => found.extend(code.as_ref().map(|code| Piece::whole(Role::Value, code))),
-        KindFile::If { .. } | KindFile::Repeat { .. } | KindFile::Parallel { .. } | KindFile::Wait(WaitFile::For(_)) => {}
+        // The condition of a wait looks at the event that came, not at the run's own.
+        KindFile::Wait(WaitFile::For(_) | WaitFile::Event { .. }) => {}
+        KindFile::Approve(approve) => {
+            [&approve.to, &approve.message].into_iter().for_each(|code| of_text(Role::Value, &code.text, code.place, &mut found));
+        }
+        KindFile::Run(ChildFile { with, .. }) | KindFile::Emit(EmitFile { with, .. }) => {
+            with.iter().for_each(|with| with.for_each_text(&mut |text| of_text(Role::Value, &text.raw, text.place, &mut found)));
+        }
+        KindFile::Respond(respond) => of_respond(respond, &mut found),
+        KindFile::If { .. } | KindFile::Repeat { .. } | KindFile::Parallel { .. } => {}
     }
     found
+}
+
+fn of_respond<'f>(respond: &'f RespondFile, found: &mut Vec<Piece<'f>>) {
+    let nodes = [respond.status.as_ref(), respond.headers.as_ref()];
+    let (json, code) = match &respond.body {
+        RespondBodyFile::Empty => (None, None),
+        RespondBodyFile::Json(node) => (Some(node), None),
+        RespondBodyFile::Xml(code) | RespondBodyFile::Text(code) | RespondBodyFile::Html(code) | RespondBodyFile::Redirect(code) => {
+            (None, Some(code))
+        }
+    };
+    for node in nodes.into_iter().chain([json]).flatten() {
+        node.for_each_text(&mut |text| of_text(Role::Value, &text.raw, text.place, found));
+    }
+    code.iter().for_each(|code| of_text(Role::Value, &code.text, code.place, found));
 }
 
 /// `until` of a `repeat`.
@@ -121,9 +148,17 @@ pub(super) fn blocks(step: &StepFile) -> Vec<&[StepFile]> {
         KindFile::Switch { cases, default, .. } => cases.iter().map(|(_, steps)| steps.as_slice()).chain([default.as_slice()]).collect(),
         KindFile::Foreach { steps, .. } | KindFile::Repeat { steps, .. } => vec![steps],
         KindFile::Parallel { branches, .. } => branches.iter().map(|(_, steps)| steps.as_slice()).collect(),
-        KindFile::Call(_) | KindFile::Script(_) | KindFile::Set(_) | KindFile::Wait(_) | KindFile::Fail(_) | KindFile::Stop(_) => {
-            Vec::new()
-        }
+        KindFile::Call(call) => vec![&call.undo],
+        KindFile::Wait(WaitFile::Event { otherwise, .. }) => vec![otherwise],
+        KindFile::Approve(approve) => vec![&approve.notify, &approve.otherwise],
+        KindFile::Script(_)
+        | KindFile::Set(_)
+        | KindFile::Wait(WaitFile::For(_) | WaitFile::Until(_))
+        | KindFile::Run(_)
+        | KindFile::Emit(_)
+        | KindFile::Respond(_)
+        | KindFile::Fail(_)
+        | KindFile::Stop(_) => Vec::new(),
     };
     if let OnErrorFile::Steps(steps) = &step.on_error {
         found.push(steps);
@@ -139,8 +174,7 @@ pub(super) fn for_each_block<'f>(file: &'f WorkflowFile, visit: &mut impl FnMut(
             blocks(step).into_iter().for_each(|block| inside(block, visit));
         }
     }
-    inside(&file.steps, visit);
-    inside(&file.on_error, visit);
+    [&file.steps, &file.on_error, &file.on_cancel, &file.finally].into_iter().for_each(|steps| inside(steps, visit));
 }
 
 /// Visits every piece of code of a workflow.

@@ -218,6 +218,8 @@ fn source_of(trigger: &TriggerFile) -> Source {
     match trigger {
         TriggerFile::Webhook(_) => Source::Webhook,
         TriggerFile::Schedule(_) => Source::Schedule,
+        TriggerFile::Event(_) => Source::Workflow,
+        TriggerFile::Run(_) => Source::Run,
         TriggerFile::Manual => Source::Manual,
     }
 }

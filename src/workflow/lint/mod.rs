@@ -8,7 +8,6 @@ mod conditions;
 mod functions;
 mod keys;
 mod references;
-mod scan;
 mod schedule;
 mod secrets;
 mod unreachable;
@@ -22,9 +21,10 @@ use super::problem::Problem;
 use super::words;
 use super::yaml::Node;
 use crate::domain::time::Timestamp;
-use crate::script::Engine;
+use crate::script::{Engine, scan};
 
 pub use keys::{check as look_for_keys, mask};
+pub use secrets::secrets_named;
 
 /// What the rules look at.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use super::code::{self, Piece};
 use super::scan::{Kind, Token};
 use super::unreachable::ends;
 use super::{Subject, suggestion};
-use crate::workflow::file::{KindFile, OnErrorFile, Report, StepFile};
+use crate::workflow::file::{KindFile, OnErrorFile, Report, StepFile, WaitFile};
 use crate::workflow::problem::codes;
 use crate::workflow::yaml::Span;
 
@@ -224,9 +224,26 @@ impl<'f, 'r> Walk<'f, 'r> {
                 }
                 self.show(hidden, any.then_some(Why::Race))
             }
-            KindFile::Call(_) | KindFile::Script(_) | KindFile::Set(_) | KindFile::Wait(_) | KindFile::Fail(_) | KindFile::Stop(_) => {
+            KindFile::Call(call) => {
+                // Done only if the run fails later: what comes after cannot rely on it.
+                let inner = self.block(&call.undo);
+                drop(self.hide(inner));
                 Vec::new()
             }
+            KindFile::Wait(WaitFile::Event { otherwise, .. }) => self.branches(&[(otherwise, Why::Branch), (&[], Why::Branch)]),
+            KindFile::Approve(approve) => {
+                let notified = self.block(&approve.notify);
+                drop(self.hide(notified));
+                self.branches(&[(&approve.otherwise, Why::Branch), (&[], Why::Branch)])
+            }
+            KindFile::Script(_)
+            | KindFile::Set(_)
+            | KindFile::Wait(WaitFile::For(_) | WaitFile::Until(_))
+            | KindFile::Run(_)
+            | KindFile::Emit(_)
+            | KindFile::Respond(_)
+            | KindFile::Fail(_)
+            | KindFile::Stop(_) => Vec::new(),
         }
     }
 

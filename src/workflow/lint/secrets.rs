@@ -2,7 +2,7 @@
 
 use super::Subject;
 use super::code::{Piece, Role, for_each_piece};
-use super::scan::Kind;
+use super::scan::{Kind, Token, scan};
 use crate::workflow::file::Report;
 use crate::workflow::problem::{Problem, codes};
 
@@ -27,9 +27,22 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     });
 }
 
+/// The secrets that a code of `with` names.
+#[must_use]
+pub fn secrets_named(code: &str) -> Vec<&str> {
+    let tokens = scan(code);
+    let found = tokens.iter().enumerate().filter(|(_, token)| token.is_name("secrets"));
+    found.filter_map(|(index, _)| name_after(&tokens, index)).map(|name| name.text).collect()
+}
+
+/// `NAME` in `secrets.NAME` and `secrets["NAME"]`, where `secrets` is the token at `index`.
+fn name_after<'t, 'c>(tokens: &'t [Token<'c>], index: usize) -> Option<&'t Token<'c>> {
+    let opens = tokens.get(index + 1).is_some_and(|token| [".", "?.", "[", "?["].iter().any(|symbol| token.is(symbol)));
+    tokens.get(index + 2).filter(|name| opens && matches!(name.kind, Kind::Name | Kind::Text))
+}
+
 fn is_set(piece: &Piece<'_>, index: usize, subject: &Subject<'_>, report: &mut Report) {
-    let opens = piece.tokens.get(index + 1).is_some_and(|token| [".", "?.", "[", "?["].iter().any(|symbol| token.is(symbol)));
-    let Some(name) = piece.tokens.get(index + 2).filter(|name| opens && matches!(name.kind, Kind::Name | Kind::Text)) else { return };
+    let Some(name) = name_after(&piece.tokens, index) else { return };
     if (subject.context.has_secret)(name.text) {
         return;
     }

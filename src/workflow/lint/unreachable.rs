@@ -35,6 +35,10 @@ fn always_ends(step: &StepFile) -> bool {
         | KindFile::Foreach { .. }
         | KindFile::Repeat { .. }
         | KindFile::Parallel { .. }
-        | KindFile::Wait(_) => false,
+        | KindFile::Wait(_)
+        | KindFile::Approve(_)
+        | KindFile::Run(_)
+        | KindFile::Emit(_)
+        | KindFile::Respond(_) => false,
     }
 }

@@ -82,6 +82,10 @@ fn items(workflow: &Workflow) -> Vec<Item> {
             | StepKind::Repeat { .. }
             | StepKind::Parallel { .. }
             | StepKind::Wait(_)
+            | StepKind::Approve(_)
+            | StepKind::Run(_)
+            | StepKind::Emit(_)
+            | StepKind::Respond(_)
             | StepKind::Fail(_)
             | StepKind::Stop(_) => {}
         }

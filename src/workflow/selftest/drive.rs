@@ -9,15 +9,15 @@ use crate::domain::event::Event;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::{Parts, RunId};
 use crate::domain::journal::{Address, Branch, Entry, Fact, Outcome};
-use crate::domain::next::{Next, Task, Todo, deadline, next};
-use crate::domain::run::{Phase, Run};
+use crate::domain::next::{Next, Task, Todo, Waits, deadline, next};
+use crate::domain::run::{Phase, Run, Stamped, StepState};
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Call, Step, StepKind};
 use crate::domain::{Map, Value};
 use crate::script::{Scope, check_body};
 use crate::workflow::catalog::Loaded;
-use crate::workflow::evaluate;
+use crate::workflow::evaluate::{self, Evaluated, Shell};
 
 /// The most turns of a run's loop: a run that takes more does not end.
 const TURNS: u32 = 200_000;
@@ -99,14 +99,14 @@ struct Driver<'d> {
 }
 
 /// Runs the workflow for an event that arrives now.
-pub fn drive(loaded: &Loaded, event: &Event, secrets: &Secrets, mocks: &mut Mocks<'_>) -> Trace {
+pub fn drive(loaded: &Loaded, event: &Arc<Event>, secrets: &Secrets, mocks: &mut Mocks<'_>) -> Trace {
     if let Err(trouble) = check_body(event) {
         return Trace { trouble: Some(trouble), ..Trace::default() };
     }
     let now = event.head.received;
     let id = RunId::new(Parts { time_ms: u64::try_from(now.0).unwrap_or(0), counter: 0, chance: 1, shard: 0 });
     let run = Run::new(id, now);
-    let scope = evaluate::scope_of(loaded, &run, event);
+    let scope = evaluate::scope_of(loaded, &run, std::slice::from_ref(event));
     let mut driver = Driver { loaded, secrets, secret_values: secrets.expose_all(), run, scope, now, trace: Trace::default() };
     let ended = driver.begin().and_then(|matches| if matches { driver.go(mocks).map(Ended::Run) } else { Ok(Ended::NotMatched) });
     let Driver { mut trace, run, .. } = driver;
@@ -140,11 +140,12 @@ impl<'d> Driver<'d> {
             self.time_out()?;
             let todos = match next(&loaded.workflow, &self.run, self.now) {
                 Next::Perform { todos, .. } => todos,
-                Next::WaitUntil(due) => {
+                Next::Wait(Waits { wake: Some(due), .. }) => {
                     in_flight.clear();
                     self.now = self.now.max(due);
                     continue;
                 }
+                Next::Wait(Waits { wake: None, .. }) => return Err("the run waits for an event that does not come".to_owned()),
                 Next::Finish(outcome) => return Ok(outcome),
             };
             let is_in_flight = |todo: &Todo<'_>, in_flight: &VecDeque<InFlight<'_>>| in_flight.iter().any(|c| c.address == todo.address);
@@ -169,6 +170,10 @@ impl<'d> Driver<'d> {
         Err(format!("the run does not end: it was stopped after {TURNS} turns"))
     }
 
+    fn shell(&self) -> Shell<'d> {
+        Shell { secrets: self.secrets, link: &|run, step| format!("https://hence.test/approve/{run}/{step}") }
+    }
+
     fn time_out(&mut self) -> Result<(), String> {
         let workflow = &self.loaded.workflow;
         let Some(timeout) = workflow.timeout else { return Ok(()) };
@@ -180,13 +185,17 @@ impl<'d> Driver<'d> {
     }
 
     fn evaluate(&mut self, todo: &Todo<'_>) -> Result<(), String> {
-        let fact = evaluate::evaluate(self.loaded, todo, &mut self.scope, &self.run, self.now, self.secrets);
-        if let (Some(id), Fact::StepEvaluated { output, .. }) = (&todo.step.id, &fact) {
-            self.scope.set_step(id, output);
-        }
+        let shell = self.shell();
+        let fact = match evaluate::evaluate(self.loaded, todo, &mut self.scope, &self.run, self.now, &shell) {
+            Evaluated::Fact(fact) => fact,
+            Evaluated::Emit(_) | Evaluated::Start(_) => return Err("this step cannot be tested yet".to_owned()),
+        };
         self.note(todo.step, &fact);
         let sets = matches!(fact, Fact::VarsSet { .. });
         self.record(if todo.task.is_timed() { self.now } else { todo.moment }, fact)?;
+        if let (Some(id), Some(Stamped { state: StepState::Done { output }, .. })) = (&todo.step.id, self.run.steps.get(&todo.address)) {
+            self.scope.set_step(id, output);
+        }
         if sets {
             self.scope.set_vars(&self.run.vars);
         }
@@ -217,7 +226,8 @@ impl<'d> Driver<'d> {
     }
 
     fn render(&mut self, todo: &Todo<'_>, call: &Call) -> Result<MadeCall, Failure> {
-        evaluate::set_context(self.loaded, todo, &mut self.scope, &self.run);
+        let shell = self.shell();
+        evaluate::set_context(self.loaded, todo, &mut self.scope, &self.run, &shell);
         self.scope.set_secrets(Some(&self.secret_values));
         let program = &self.loaded.program;
         let with = program.value(call.with, &mut self.scope);
@@ -241,7 +251,7 @@ impl<'d> Driver<'d> {
                 if let Some(id) = &step.id {
                     self.scope.set_step(id, &output);
                 }
-                Fact::CallSucceeded { step: address, attempt, output: Arc::new(output) }
+                Fact::CallSucceeded { step: address, attempt, output: Arc::new(output), undo: !call.undo.is_empty() }
             }
             Err(mut error) => {
                 self.secrets.mask_text(&mut error.message);

@@ -24,6 +24,8 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
             (Source::Webhook, github.unwrap_or_else(|| "webhook".to_owned()), hook.path.to_string(), "POST".to_owned())
         }
         Some(Trigger::Schedule(schedule)) => (Source::Schedule, "schedule".to_owned(), schedule.name.to_string(), String::new()),
+        Some(Trigger::Event(event)) => (Source::Workflow, event.kind.to_string(), String::new(), String::new()),
+        Some(Trigger::Run(_)) => (Source::Run, "run.ended".to_owned(), String::new(), String::new()),
         Some(Trigger::Manual) | None => (Source::Manual, "manual".to_owned(), String::new(), String::new()),
     };
     file.kind.iter().for_each(|given| given.as_ref().clone_into(&mut kind));
@@ -37,20 +39,17 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
     }
     let body = file.body.clone().or_else(|| match trigger {
         Some(Trigger::Schedule(schedule)) => Some(serde_json::json!({"schedule": schedule.name, "due": now.to_string(), "missed": false})),
-        Some(Trigger::Webhook(_) | Trigger::Manual) | None => None,
+        Some(Trigger::Webhook(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual) | None => None,
     });
+    let id = EventId::new(Parts { time_ms: u64::try_from(now.0).unwrap_or(0), counter: 0, chance: 0, shard: 0 });
     let head = EventHead {
-        id: EventId::new(Parts { time_ms: u64::try_from(now.0).unwrap_or(0), counter: 0, chance: 0, shard: 0 }),
-        source,
-        kind,
-        received: now,
         method,
         path,
         params,
         query: file.query.clone(),
         headers: file.headers.clone(),
         content_type: content_type.clone(),
-        matches: Vec::new(),
+        ..EventHead::new(id, source, kind, now)
     };
     Event::new(head, body.map(|body| bytes_of(body, &content_type)).unwrap_or_default())
 }

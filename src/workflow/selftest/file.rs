@@ -164,7 +164,7 @@ fn read_time(node: &Node, report: &mut Report) -> Option<Timestamp> {
 
 fn read_event(entry: &Entry, report: &mut Report) -> Option<EventFile> {
     let mut fields = Fields::open(&entry.value, "`event`", entry.span, report)?;
-    let body = fields.optional("body").map(value);
+    let body = fields.optional("body").map(Node::to_value);
     let headers = fields.entry("headers").map(|entry| texts(entry, "headers", report)).unwrap_or_default();
     let headers = headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
     let query = fields.entry("query").map(|entry| texts(entry, "query", report)).unwrap_or_default();
@@ -223,7 +223,7 @@ fn read_answer(node: &Node, span: Span, report: &mut Report) -> Option<Answer> {
     let mut fields = Fields::open(node, "an answer", span, report)?;
     let (output, error) = (fields.optional("output"), fields.entry("error"));
     let answer = match (output, error) {
-        (Some(output), None) => Some(Ok(value(output))),
+        (Some(output), None) => Some(Ok(output.to_value())),
         (None, Some(error)) => read_failure(error, report).map(Err),
         (Some(_), Some(error)) => {
             report.error(codes::BAD_VALUE, error.span, "an answer is an `output` or an `error`, not both", "keep one of the two");
@@ -257,7 +257,7 @@ fn read_failure(entry: &Entry, report: &mut Report) -> Option<Failure> {
     let kind = fields.optional("kind").and_then(|node| choice(node, "kind", &KINDS, report));
     let message = fields.optional("message").and_then(|node| text(node, "message", report));
     let retry_after = fields.optional("retry_after").and_then(|node| duration(node, "retry_after", report));
-    let detail = fields.optional("detail").map(value);
+    let detail = fields.optional("detail").map(Node::to_value);
     fields.close(report);
     let kind = kind.unwrap_or(if status.is_some() { FailureKind::Status } else { FailureKind::Network });
     let message = message.map(|text| text.value.to_string());
@@ -275,7 +275,7 @@ fn read_expect(node: &Node, report: &mut Report) -> Option<Expect> {
     let calls = calls.map(|calls| calls.iter().filter_map(|node| action(&node.raw, node.span, report)).collect());
     let with = fields.entry("with").map(|entry| read_values(entry, "http.post: {url: /x}", report)).unwrap_or_default();
     let steps = fields.entry("steps").map(|entry| read_values(entry, "ID: …", report)).unwrap_or_default();
-    let (output, vars) = (fields.optional("output").map(value), fields.optional("vars").map(value));
+    let (output, vars) = (fields.optional("output").map(Node::to_value), fields.optional("vars").map(Node::to_value));
     fields.not_yet(&NOT_YET, report);
     fields.close(report);
     Some(Expect { status, error, calls, with, steps, output, vars })
@@ -286,18 +286,5 @@ fn read_values(entry: &Entry, example: &str, report: &mut Report) -> BTreeMap<Ar
         not_a_map(&entry.value, &entry.key, example, report);
         return BTreeMap::new();
     };
-    entries.iter().map(|entry| (Arc::clone(&entry.key), value(&entry.value))).collect()
-}
-
-/// YAML as JSON.
-fn value(node: &Node) -> Value {
-    match &node.kind {
-        Kind::Null => Value::Null,
-        Kind::Bool(value) => Value::Bool(*value),
-        Kind::Int(value) => Value::from(*value),
-        Kind::Float(value) => Value::from(*value),
-        Kind::Text => Value::from(&*node.raw),
-        Kind::List(items) => items.iter().map(value).collect(),
-        Kind::Map(entries) => Value::Object(entries.iter().map(|entry| (entry.key.to_string(), value(&entry.value))).collect()),
-    }
+    entries.iter().map(|entry| (Arc::clone(&entry.key), entry.value.to_value())).collect()
 }

@@ -66,7 +66,7 @@ fn trace(loaded: &Loaded, case: &Case) -> Trace {
     let defaults = secret_names(loaded).into_iter().map(|name| (name.clone(), format!("secret-{name}")));
     let values: BTreeMap<String, String> = defaults.chain(own).collect();
     let secrets = Secrets::new(values.into_iter().map(|(name, value)| (name, Secret::new(value))).collect());
-    let event = event(&case.event, loaded, case.now);
+    let event = Arc::new(event(&case.event, loaded, case.now));
     drive(loaded, &event, &secrets, &mut Mocks::new(&case.mocks))
 }
 

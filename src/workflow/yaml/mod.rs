@@ -9,6 +9,8 @@ mod trace;
 
 use std::sync::Arc;
 
+use crate::domain::Value;
+
 use super::problem::Problem;
 
 pub use build::{parse, too_large};
@@ -116,6 +118,28 @@ impl Node {
             Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::Text => Some(&self.raw),
             Kind::Null | Kind::List(_) | Kind::Map(_) => None,
         }
+    }
+
+    /// The same as JSON.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        match &self.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool(value) => Value::Bool(*value),
+            Kind::Int(value) => Value::from(*value),
+            Kind::Float(value) => Value::from(*value),
+            Kind::Text => Value::from(&*self.raw),
+            Kind::List(items) => items.iter().map(Self::to_value).collect(),
+            Kind::Map(entries) => Value::Object(entries.iter().map(|entry| (entry.key.to_string(), entry.value.to_value())).collect()),
+        }
+    }
+
+    /// Whether a text in it holds `${ }`.
+    #[must_use]
+    pub fn holds_code(&self) -> bool {
+        let mut found = false;
+        self.for_each_text(&mut |text| found |= text.raw.contains("${"));
+        found
     }
 
     /// Calls `visit` with every text in it, keys left out.

@@ -8,7 +8,7 @@ use hence::domain::event::{Event, EventHead};
 use hence::domain::id::{EventId, Revision, RunId};
 use hence::domain::journal::Entry;
 use hence::domain::time::Timestamp;
-use hence::store::{Epoch, OpenRun, Page, RevisionFiles, RunFilter, RunHead, Store, StoreError, Write, Written};
+use hence::store::{Epoch, OpenRun, Page, Posted, RevisionFiles, RunFilter, RunHead, Store, StoreError, TopicKey, Write, Written};
 use tokio::sync::watch;
 
 /// Passes everything on and counts writes, failed ones included.
@@ -64,12 +64,24 @@ impl Store for Watched {
         self.inner.facts(run)
     }
 
+    fn gathered(&self, run: RunId) -> Answer<'_, Vec<Event>> {
+        self.inner.gathered(run)
+    }
+
+    fn posted(&self, topic: TopicKey, after: u64, limit: usize) -> Answer<'_, Vec<Posted>> {
+        self.inner.posted(topic, after, limit)
+    }
+
     fn event(&self, event: EventId) -> Answer<'_, Option<Event>> {
         self.inner.event(event)
     }
 
     fn runs(&self, filter: RunFilter, limit: usize) -> Answer<'_, Page<RunHead, RunId>> {
         self.inner.runs(filter, limit)
+    }
+
+    fn open_runs(&self, limit: usize) -> Answer<'_, Page<RunHead, RunId>> {
+        self.inner.open_runs(limit)
     }
 
     fn events(&self, before: Option<EventId>, limit: usize) -> Answer<'_, Page<EventHead, EventId>> {

@@ -38,7 +38,17 @@ fn steps(prefix: &str, named: &[Named]) -> Vec<Step> {
             let with = Code(0);
             let (connector, action, timeout) = ("http".into(), "post".into(), Duration::from_secs(1));
             let retry = Retry::default();
-            StepKind::Call(Call { connector, action, using: None, with, retry, timeout, at_most_once, idempotency_key: None })
+            StepKind::Call(Call {
+                connector,
+                action,
+                using: None,
+                with,
+                retry,
+                timeout,
+                at_most_once,
+                idempotency_key: None,
+                undo: Vec::new(),
+            })
         };
         let (kind, on_error) = if let Kind::Caught(kind, handler) = kind {
             (&**kind, OnError::Steps(inside(handler, "on_error/")))
@@ -60,7 +70,7 @@ fn steps(prefix: &str, named: &[Named]) -> Vec<Step> {
             }
         };
         let id = name.parse::<u32>().is_err().then(|| (*name).into());
-        Step { address: Address::new(address), id, name: None, condition: None, on_error, kind }
+        Step { address: Address::new(address), id, name: None, condition: None, timeout: None, retry: None, on_error, kind }
     };
     named.iter().map(step).collect()
 }
@@ -76,7 +86,7 @@ fn fact(text: &str) -> Fact {
     let number = || detail.parse().unwrap();
     let (error, output) = (Failure::new(FailureKind::Status, "no"), Arc::new(json!(1)));
     match word {
-        "done" => Fact::CallSucceeded { step, attempt: 1, output },
+        "done" => Fact::CallSucceeded { step, attempt: 1, output, undo: false },
         "retry" => Fact::CallRetried { step, attempt: 1, error, due: BEGIN },
         "start" => Fact::CallStarted { step, attempt: 1 },
         "failed" => Fact::StepFailed { step, attempts: 1, error },
@@ -261,7 +271,7 @@ fn a_failure_that_was_taken_care_of_is_part_of_what_was_done() {
 fn steps_of_the_whole_run_s_handler_are_no_place_to_begin() {
     let mut workflow = flow(&[("charge", C)]);
     workflow.on_error = steps("on_error/", &[("alarm", C)]);
-    let refused = "`alarm` is a step of the workflow's `on_error`, which is done when a run fails: replay from one of its other steps";
+    let refused = "`alarm` is done when a run ends: replay from one of the workflow's own steps";
     check_between((&workflow, &workflow), &["failed charge", "done on_error/alarm"], "alarm", Err(refused));
     check_between((&workflow, &workflow), &["failed charge", "done on_error/alarm"], "charge", Ok(&[]));
 }

@@ -22,26 +22,15 @@ fn run_id(n: u64) -> RunId {
 }
 
 pub(super) fn accept(n: u64) -> Write {
-    let head = EventHead {
-        id: EventId::new(parts(n)),
-        source: Source::Manual,
-        kind: "manual".to_owned(),
-        received: Timestamp(5),
-        method: String::new(),
-        path: String::new(),
-        params: Vec::new(),
-        query: Vec::new(),
-        headers: Vec::new(),
-        content_type: String::new(),
-        matches: Vec::new(),
-    };
-    let run = NewRun { id: run_id(n), workflow: Arc::from("a"), revision: Revision([1; 32]), facts: Vec::new() };
+    let head = EventHead::new(EventId::new(parts(n)), Source::Manual, "manual", Timestamp(5));
+    let run = NewRun::new(run_id(n), Arc::from("a"), Revision([1; 32]));
     let hash = [u8::try_from(n).unwrap(); 32];
     Write::Accept(Accept {
         event: Arc::new(Event::new(head, Bytes::from(vec![1; 20_000]))),
         dedupe: Some(DedupeKey { hash, until: Timestamp(1_000) }),
         runs: vec![run],
         cursor: None,
+        topic: None,
     })
 }
 
@@ -55,14 +44,14 @@ pub(super) fn evaluate(n: u64, epoch: Epoch, output: Value) -> Write {
 
 /// The run of the `n`th event again, as the run `as_n`.
 fn replay(n: u64, as_n: u64) -> Write {
-    let run = NewRun { id: run_id(as_n), workflow: Arc::from("a"), revision: Revision([1; 32]), facts: Vec::new() };
+    let run = NewRun::new(run_id(as_n), Arc::from("a"), Revision([1; 32]));
     let of = ReplayOf { run: run_id(n), from: None, facts: 0 };
     Write::Replay(Replay { run, event: EventId::new(parts(n)), accepted: Timestamp(7), of })
 }
 
 fn commit(n: u64, epoch: Epoch, fact: Fact, status: Status) -> Write {
     let entries = vec![Entry { at: Timestamp(9), fact }];
-    Write::Commit(Commit { run: run_id(n), epoch, from: 0, entries, status, wake: None, error: None })
+    Write::Commit(Commit::new(run_id(n), epoch, 0, entries, status))
 }
 
 #[tokio::test]
@@ -72,12 +61,12 @@ async fn new_events_are_refused_below_the_watermark_and_runs_go_on() {
     let free: space::FreeBytes = Arc::new(move || Ok(seen.load(Ordering::SeqCst)));
     let store = over(Arc::new(Memory::default()), Some(Watermark { min_bytes: 500, check_every_events: 1, free })).unwrap();
     let epoch = store.acquire().await.unwrap();
-    let new = || Written::Accepted(Accepted::New);
+    let new = || Written::Accepted(Accepted::New { matches: Vec::new(), delayed: Vec::new() });
     assert_eq!(store.write(vec![accept(1)]).await, Ok(vec![new()]));
     free_bytes.store(499, Ordering::SeqCst);
     let written = store.write(vec![accept(2), finish(1, epoch), accept(1), replay(1, 3)]).await.unwrap();
     assert!(matches!(&written[0], Written::Refused(CommitError::Store(StoreError::Full(_)))), "{written:?}");
-    assert_eq!(written[1], Written::Committed);
+    assert_eq!(written[1], Written::Committed(Vec::new()));
     assert!(matches!(written[2], Written::Accepted(Accepted::Duplicate { .. })));
     assert!(matches!(&written[3], Written::Refused(CommitError::Store(StoreError::Full(_)))), "a replay is new work: {written:?}");
     assert_eq!((store.run(run_id(2)).await, store.run(run_id(3)).await), (Ok(None), Ok(None)));
@@ -96,7 +85,7 @@ async fn a_full_disk_writes_nothing_and_the_store_recovers() {
     assert!(matches!(store.acquire().await, Err(StoreError::Full(_))));
     assert_eq!(content(&memory), before);
     disk.set_full(false);
-    assert_eq!(store.write(vec![accept(1)]).await, Ok(vec![Written::Accepted(Accepted::New)]));
+    assert_eq!(store.write(vec![accept(1)]).await, Ok(vec![Written::Accepted(Accepted::New { matches: Vec::new(), delayed: Vec::new() })]));
 }
 
 /// Does all of it on `kv`, until it dies.

@@ -27,34 +27,30 @@ fn accept(n: u64) -> Write {
     let (id, run, workflow) = (EventId::new(parts(n)), RunId::new(parts(n)), Arc::<str>::from("capture-lead"));
     let headers = [("host", "hooks.example.com"), ("content-type", "application/json"), ("user-agent", "GitHub-Hookshot/044aadd")];
     let head = EventHead {
-        id,
-        source: Source::Webhook,
-        kind: "lead.created".to_owned(),
-        received: Timestamp(1_700_000_000_000),
         method: "POST".to_owned(),
         path: "leads".to_owned(),
-        params: Vec::new(),
-        query: Vec::new(),
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         content_type: "application/json".to_owned(),
         matches: vec![Match { workflow: Arc::clone(&workflow), result: MatchResult::Run(run) }],
+        ..EventHead::new(id, Source::Webhook, "lead.created", Timestamp(1_700_000_000_000))
     };
     let mut hash = [0; 32];
     hash[..8].copy_from_slice(&parts(n).chance.to_be_bytes());
     Write::Accept(Accept {
         event: Arc::new(Event::new(head, Bytes::from(vec![b'x'; BODY_BYTES]))),
         dedupe: Some(DedupeKey { hash, until: Timestamp(1_700_086_400_000) }),
-        runs: vec![NewRun { id: run, workflow, revision: Revision([1; 32]), facts: Vec::new() }],
+        runs: vec![NewRun::new(run, workflow, Revision([1; 32]))],
         cursor: None,
+        topic: None,
     })
 }
 
 fn finish(n: u64, epoch: Epoch) -> Write {
     let output = Arc::new(json!({"status": 200, "body": {"id": "42", "ok": true}}));
-    let call = Fact::CallSucceeded { step: Address::new("contact"), attempt: 1, output: Arc::clone(&output) };
+    let call = Fact::CallSucceeded { step: Address::new("contact"), attempt: 1, output: Arc::clone(&output), undo: false };
     let entries = [call, Fact::RunFinished { outcome: Outcome::Succeeded { output } }];
     let entries = entries.map(|fact| Entry { at: Timestamp(1_700_000_000_100), fact }).into();
-    Write::Commit(Commit { run: RunId::new(parts(n)), epoch, from: 0, entries, status: Status::Succeeded, wake: None, error: None })
+    Write::Commit(Commit::new(RunId::new(parts(n)), epoch, 0, entries, Status::Succeeded))
 }
 
 /// Only redb, the default, keeps the budget: sled's log holds old versions until a segment is

@@ -3,7 +3,7 @@
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A name or a keyword.
     Name,
     /// A string or a character; its text is what stands between the quotes, as written.
@@ -16,23 +16,23 @@ pub(super) enum Kind {
 
 /// A piece of code that stands for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Token<'t> {
+pub(crate) struct Token<'t> {
     /// What it is.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// Its text.
-    pub(super) text: &'t str,
+    pub(crate) text: &'t str,
     /// Where its text begins, in bytes.
-    pub(super) at: usize,
+    pub(crate) at: usize,
 }
 
 impl Token<'_> {
     /// Whether it is this symbol.
-    pub(super) fn is(&self, symbol: &str) -> bool {
+    pub(crate) fn is(&self, symbol: &str) -> bool {
         self.kind == Kind::Symbol && self.text == symbol
     }
 
     /// Whether it is this name or keyword.
-    pub(super) fn is_name(&self, name: &str) -> bool {
+    pub(crate) fn is_name(&self, name: &str) -> bool {
         self.kind == Kind::Name && self.text == name
     }
 }
@@ -44,7 +44,7 @@ const SYMBOLS: [&str; 33] = [
 ];
 
 /// The tokens of a code. What is not closed reaches to the end.
-pub(super) fn scan(code: &str) -> Vec<Token<'_>> {
+pub(crate) fn scan(code: &str) -> Vec<Token<'_>> {
     let mut scanner = Scanner { code, at: 0, tokens: Vec::new(), open: Vec::new() };
     while let Some(first) = scanner.rest().chars().next() {
         scanner.token(first);

@@ -1,9 +1,14 @@
 //! Does a step that touches nothing outside: its condition, its script, its values, its text. The
 //! executor and the test runner share it, so that a test says what a run does.
 
+mod respond;
+mod wait;
+
 use std::sync::Arc;
 
 use super::catalog::Loaded;
+use super::start;
+use crate::domain::event::Event;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Branch, Fact};
@@ -11,42 +16,91 @@ use crate::domain::next::{Iteration, SeenError, Task, Todo};
 use crate::domain::run::{Run, Stamped, StepState};
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{Code, StepKind, Wait, for_each_step};
+use crate::domain::workflow::{Child, Code, Emit, Gathering, StepKind, for_each_step};
 use crate::domain::{Map, Value};
 use crate::script::{Program, RunInfo, Scope};
+
+pub use wait::{Heard, hear};
 
 /// The most items of one `foreach`.
 pub const ITEMS_LIMIT: usize = 10_000;
 
-/// The fact that doing a step gives, unless it is a call. `now` is the time of facts that have one of their own.
-pub fn evaluate(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run, now: Timestamp, secrets: &Secrets) -> Fact {
-    set_context(loaded, todo, scope, run);
+/// What the shell knows and the core does not.
+pub struct Shell<'s> {
+    /// What is masked in messages.
+    pub secrets: &'s Secrets,
+    /// The address at which a person answers an `approve`.
+    pub link: &'s dyn Fn(RunId, &Address) -> String,
+}
+
+/// What doing a step gives.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Evaluated {
+    /// This fact.
+    Fact(Fact),
+    /// An event with this body is to be emitted.
+    Emit(Value),
+    /// A run of another workflow is to be started, for an event with this body.
+    Start(Value),
+}
+
+/// What doing a step gives, unless it is a call. `now` is the time of facts that have one of their own.
+pub fn evaluate(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run, now: Timestamp, shell: &Shell<'_>) -> Evaluated {
+    set_context(loaded, todo, scope, run, shell);
     let step = todo.address.clone();
     let fact = match &todo.task {
         Task::Evaluate => facts_of(loaded, todo, scope, run),
-        Task::EndRound { round, output } => end_round(loaded, todo, scope, *round, output, now),
-        Task::GiveUp { attempt } => return interrupted(todo, *attempt),
-        Task::Conclude { output } => return Fact::StepEvaluated { step, output: Arc::clone(output) },
-        Task::EndIteration { index, output } => return Fact::IterationEnded { step, index: *index, output: Arc::clone(output) },
-        Task::Wake => return Fact::StepEvaluated { step, output: Arc::default() },
-        Task::Call { .. } => Err(Failure::new(FailureKind::Internal, "a call was evaluated: please report this")),
+        Task::EndRound { round, output } => end_round(loaded, todo, scope, *round, output, now).map(Evaluated::Fact),
+        task @ (Task::GiveUp { .. }
+        | Task::Conclude { .. }
+        | Task::EndIteration { .. }
+        | Task::Wake
+        | Task::Expire
+        | Task::TimeOut { .. }
+        | Task::Retry { .. }
+        | Task::Listen(_)
+        | Task::Call { .. }) => Ok(Evaluated::Fact(plain(todo, task, run, now))),
     };
     fact.unwrap_or_else(|mut error| {
-        secrets.mask_text(&mut error.message);
-        Fact::StepFailed { step, attempts: 0, error }
+        shell.secrets.mask_text(&mut error.message);
+        Evaluated::Fact(Fact::StepFailed { step, attempts: 0, error })
     })
 }
 
-fn facts_of(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run) -> Result<Fact, Failure> {
+/// The fact of a task that needs no code.
+fn plain(todo: &Todo<'_>, task: &Task, run: &Run, now: Timestamp) -> Fact {
+    let step = todo.address.clone();
+    let failed = |kind, message: String| Fact::StepFailed { step: todo.address.clone(), attempts: 0, error: Failure::new(kind, message) };
+    match task {
+        Task::GiveUp { attempt } => interrupted(todo, *attempt),
+        Task::Conclude { output } => Fact::StepEvaluated { step, output: Arc::clone(output) },
+        Task::EndIteration { index, output } => Fact::IterationEnded { step, index: *index, output: Arc::clone(output) },
+        Task::Wake => Fact::StepEvaluated { step, output: Arc::default() },
+        Task::Expire => failed(FailureKind::Expired, wait::expired(todo)),
+        Task::TimeOut { timeout } => {
+            let message = format!("the step took longer than its timeout of {timeout:?}");
+            failed(FailureKind::Timeout, message)
+        }
+        Task::Retry { attempt, error } => {
+            let due = todo.step.retry.as_ref().map_or(now, |retry| retry.due_after(error, run.id, &step, *attempt, now));
+            Fact::StepRetried { step, attempt: *attempt, error: error.clone(), due }
+        }
+        Task::Evaluate | Task::EndRound { .. } | Task::Listen(_) | Task::Call { .. } => {
+            failed(FailureKind::Internal, "a step was evaluated that others do: please report this".to_owned())
+        }
+    }
+}
+
+fn facts_of(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run) -> Result<Evaluated, Failure> {
     let program = &loaded.program;
     let step = todo.address.clone();
     if let Some(condition) = todo.step.condition
-        && !matches!(run.steps.get(&step), Some(Stamped { state: StepState::Took(_), .. }))
+        && !matches!(run.steps.get(&step), Some(Stamped { state: StepState::Took(_) | StepState::Retrying { .. }, .. }))
         && !program.truth(condition, scope)?
     {
-        return Ok(Fact::StepSkipped { step });
+        return Ok(Evaluated::Fact(Fact::StepSkipped { step }));
     }
-    Ok(match &todo.step.kind {
+    Ok(Evaluated::Fact(match &todo.step.kind {
         // Their own work is done by others; all there was to evaluate is the condition.
         StepKind::Call(_) | StepKind::Repeat { .. } | StepKind::Parallel { .. } => Fact::BranchTaken { step, branch: Branch::THEN },
         StepKind::Script(code) => Fact::StepEvaluated { step, output: Arc::new(program.value(*code, scope)?) },
@@ -68,8 +122,11 @@ fn facts_of(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run) -> R
             Fact::BranchTaken { step, branch: case.map_or(Branch::DEFAULT, |case| case.branch.clone()) }
         }
         StepKind::Foreach { items, .. } => Fact::LoopBegan { step, items: Arc::new(list(program.value(*items, scope)?)?) },
-        StepKind::Wait(Wait::For(span)) => Fact::WaitBegan { step, until: todo.moment.after(*span) },
-        StepKind::Wait(Wait::Until(time)) => Fact::WaitBegan { step, until: time_of(&program.value(*time, scope)?)? },
+        StepKind::Wait(wait) => wait::begin(program, wait, todo, scope)?,
+        StepKind::Approve(approve) => wait::ask(program, approve, todo, scope)?,
+        StepKind::Respond(answer) => respond::respond(program, answer, step, scope, run)?,
+        StepKind::Emit(Emit { with, .. }) => return Ok(Evaluated::Emit(program.value(*with, scope)?)),
+        StepKind::Run(Child { with, .. }) => return Ok(Evaluated::Start(program.value(*with, scope)?)),
         StepKind::Fail(text) => {
             let message = program.text(*text, scope)?;
             Fact::StepFailed { step, attempts: 0, error: Failure::new(FailureKind::Failed, message) }
@@ -78,7 +135,7 @@ fn facts_of(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run) -> R
             let output = value.map(|code| program.value(code, scope)).transpose()?;
             Fact::RunStopped { step, output: Arc::new(output.unwrap_or_default()) }
         }
-    })
+    }))
 }
 
 /// A later name of the same step sees an earlier one.
@@ -116,14 +173,6 @@ fn list(value: Value) -> Result<Value, Failure> {
     Err(Failure::new(FailureKind::BadInput, format!("`foreach` needs a list, and this is {kind}")))
 }
 
-fn time_of(value: &Value) -> Result<Timestamp, Failure> {
-    let time = value.as_i64().map(Timestamp).or_else(|| value.as_str()?.parse().ok());
-    time.ok_or_else(|| {
-        let message = format!("`wait: until` needs a time, RFC 3339 text or Unix milliseconds, and this is {value}");
-        Failure::new(FailureKind::BadInput, message)
-    })
-}
-
 fn end_round(
     loaded: &Loaded,
     todo: &Todo<'_>,
@@ -158,9 +207,11 @@ fn interrupted(todo: &Todo<'_>, attempt: u32) -> Fact {
 }
 
 /// Sets what a step's expressions see: the moment, chance, its iterations, and the failure that a handler is there for.
-pub fn set_context(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run) {
+pub fn set_context(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run, shell: &Shell<'_>) {
     scope.set_moment(todo.moment, seed(run.id, &todo.address));
     set_error(todo, scope);
+    let approval = todo.approval.as_ref().map(|step| serde_json::json!({"link": (shell.link)(run.id, step)}));
+    scope.set_approval(approval.as_ref());
     // What an iteration's steps left is seen inside that iteration alone.
     loaded.workflow.loop_ids.iter().for_each(|id| scope.clear_step(id));
     set_loops(&todo.loops, scope, run);
@@ -210,9 +261,12 @@ fn seed(run: RunId, address: &Address) -> u64 {
 
 /// The scope of a run: its event, and what its steps have left so far.
 #[must_use]
-pub fn scope_of(loaded: &Loaded, run: &Run, event: &crate::domain::event::Event) -> Scope {
+pub fn scope_of(loaded: &Loaded, run: &Run, events: &[Arc<Event>]) -> Scope {
     let workflow = &loaded.workflow;
-    let mut scope = Scope::new(event);
+    let mut scope = match (&workflow.gathering, events) {
+        (Some(Gathering::Batch { .. }), _) | (_, []) => Scope::of_batch(events),
+        (_, [event, ..]) => Scope::new(event),
+    };
     scope.set_run(&RunInfo {
         id: run.id.to_string(),
         workflow: &workflow.name,
@@ -220,6 +274,8 @@ pub fn scope_of(loaded: &Loaded, run: &Run, event: &crate::domain::event::Event)
         started: run.started,
         attempt: 1,
     });
+    // What cannot be had was said when the run began.
+    start::set_input(loaded, &mut scope).unwrap_or_default();
     if !run.steps.is_empty() {
         let ids = workflow.ids();
         for (address, state) in &run.steps {

@@ -1,0 +1,117 @@
+//! Looks whether an event has come that a run waits for.
+
+use std::sync::Arc;
+
+use super::Stop;
+use super::drive::{AGAIN, Driver, Stuck};
+use crate::domain::event::{Event, Source};
+use crate::domain::next::{Task, Todo};
+use crate::domain::run::Awaiting;
+use crate::store::{CommitError, Listening, Posted, StoreError, TopicKey, seq_at};
+use crate::workflow::evaluate::{self, Heard, Shell};
+
+/// How many events are looked at at a time.
+const EVENTS_AT_ONCE: usize = 100;
+
+/// What a look brought.
+pub(super) enum Listened {
+    /// Facts: there is something to do.
+    Heard,
+    /// Nothing yet; how far was looked.
+    Nothing(Vec<Listening>),
+}
+
+impl Driver<'_> {
+    /// Looks at everything that has come since the last look. The run is armed before, so that what comes later is told.
+    pub(super) async fn listen(&mut self, listens: &[Todo<'_>], stop: &Stop) -> Result<Listened, Stuck> {
+        if listens.is_empty() {
+            return Ok(Listened::Nothing(Vec::new()));
+        }
+        let topic = |todo: &Todo<'_>| match &todo.task {
+            Task::Listen(awaiting) => Some(TopicKey::of(&awaiting.topic)),
+            _ => None,
+        };
+        self.executor.listeners.arm(self.run.id, listens.iter().filter_map(topic).collect());
+        let mut nothing = Vec::new();
+        for todo in listens {
+            let Task::Listen(awaiting) = &todo.task else { continue };
+            if self.listen_to(todo, awaiting, stop).await? {
+                return Ok(Listened::Heard);
+            }
+            let topic = TopicKey::of(&awaiting.topic);
+            nothing.push(Listening { topic, seen: self.seen_of(topic, awaiting) });
+        }
+        Ok(Listened::Nothing(nothing))
+    }
+
+    /// What lies behind this place has not been looked at. An event that an earlier step took is not taken again.
+    fn seen_of(&self, topic: TopicKey, awaiting: &Awaiting) -> u64 {
+        let taken = self.run.taken.get(&awaiting.topic).copied().unwrap_or(0);
+        let since = seq_at(awaiting.since).saturating_sub(1);
+        self.seen.get(&topic).copied().unwrap_or(0).max(taken).max(since)
+    }
+
+    async fn listen_to(&mut self, todo: &Todo<'_>, awaiting: &Awaiting, stop: &Stop) -> Result<bool, Stuck> {
+        let topic = TopicKey::of(&awaiting.topic);
+        loop {
+            let after = self.seen_of(topic, awaiting);
+            let store = self.executor.journal.store();
+            let posted = match store.posted(topic, after, EVENTS_AT_ONCE).await {
+                Ok(posted) => posted,
+                Err(error) => {
+                    self.pause(&error, stop).await?;
+                    continue;
+                }
+            };
+            if posted.is_empty() {
+                return Ok(false);
+            }
+            for Posted { seq, event } in posted {
+                match store.event(event).await {
+                    Ok(Some(event)) if is_of(&event, &awaiting.topic) => {
+                        if self.hear(todo, &event, seq)? {
+                            return Ok(true);
+                        }
+                    }
+                    // Another topic with the same hash, or gone.
+                    Ok(Some(_) | None) => {}
+                    Err(error) => {
+                        self.pause(&error, stop).await?;
+                        break;
+                    }
+                }
+                self.seen.insert(topic, seq);
+            }
+        }
+    }
+
+    fn hear(&mut self, todo: &Todo<'_>, event: &Event, seq: u64) -> Result<bool, Stuck> {
+        let loaded = Arc::clone(&self.loaded);
+        let shell = Shell { secrets: &self.executor.secrets, link: &*self.executor.link };
+        let fact = match evaluate::hear(&loaded, todo, &mut self.scope, &self.run, event, seq, &shell) {
+            Heard::Other => return Ok(false),
+            Heard::Fact(fact) => fact,
+        };
+        self.record(self.executor.clock.now(), fact)?;
+        self.show(todo);
+        Ok(true)
+    }
+
+    /// The store cannot be read now: it is tried again in a moment, until told to stop.
+    async fn pause(&self, error: &StoreError, stop: &Stop) -> Result<(), Stuck> {
+        tracing::error!(run.id = %self.run.id, error = %error, "events cannot be read now; it is tried again in a moment");
+        tokio::select! {
+            () = stop.soft.cancelled() => Err(Stuck::Commit(CommitError::Store(error.clone()))),
+            () = self.executor.clock.sleep_until(self.executor.clock.now().after(AGAIN)) => Ok(()),
+        }
+    }
+}
+
+/// What an event is known by: its type, if a workflow emitted it, else the topic in its path.
+fn is_of(event: &Event, topic: &str) -> bool {
+    match event.head.source {
+        Source::Workflow => event.head.kind == topic,
+        Source::Run | Source::Approval => event.head.path == topic,
+        Source::Webhook | Source::Schedule | Source::Manual => false,
+    }
+}

@@ -1,0 +1,78 @@
+//! The answer to the caller that waits for a run.
+
+use std::sync::Arc;
+
+use crate::domain::Value;
+use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::journal::{Address, Fact};
+use crate::domain::response::Response;
+use crate::domain::run::Run;
+use crate::domain::workflow::{Respond, RespondBody};
+use crate::script::{Program, Scope};
+
+/// The most headers of one answer.
+const HEADERS: usize = 50;
+/// The longest value of a header.
+const HEADER_BYTES: usize = 8 << 10;
+
+pub(super) fn respond(program: &Program, respond: &Respond, step: Address, scope: &mut Scope, run: &Run) -> Result<Fact, Failure> {
+    if run.response.is_some() {
+        return Err(bad("this run has answered already: one request has one answer".to_owned()));
+    }
+    let mut headers = respond.headers.map(|code| headers(&program.value(code, scope)?)).transpose()?.unwrap_or_default();
+    let (otherwise, content_type, body) = match &respond.body {
+        RespondBody::Empty => (200, "", String::new()),
+        RespondBody::Json(code) => (200, "application/json", program.value(*code, scope)?.to_string()),
+        RespondBody::Xml(code) => (200, "application/xml", program.text(*code, scope)?),
+        RespondBody::Text(code) => (200, "text/plain; charset=utf-8", program.text(*code, scope)?),
+        RespondBody::Html(code) => (200, "text/html; charset=utf-8", program.text(*code, scope)?),
+        RespondBody::Redirect(code) => {
+            headers.push(("location".to_owned(), header_value("redirect", program.text(*code, scope)?)?));
+            (303, "", String::new())
+        }
+    };
+    let status = respond.status.map(|code| status(&program.value(code, scope)?)).transpose()?.unwrap_or(otherwise);
+    // What the steps say about the kind of the body counts.
+    let own = headers.iter().position(|(name, _)| name == "content-type").map(|index| headers.remove(index).1);
+    let content_type = own.unwrap_or_else(|| content_type.to_owned());
+    Ok(Fact::Responded { step, response: Arc::new(Response { status, headers, content_type, body }) })
+}
+
+fn bad(message: String) -> Failure {
+    Failure::new(FailureKind::BadInput, message)
+}
+
+fn status(value: &Value) -> Result<u16, Failure> {
+    let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    number
+        .and_then(|number| u16::try_from(number).ok())
+        .filter(|status| (200..=599).contains(status))
+        .ok_or_else(|| bad(format!("`respond.status` is {value}: a status is a number from 200 to 599")))
+}
+
+fn headers(value: &Value) -> Result<Vec<(String, String)>, Failure> {
+    let Value::Object(map) = value else { return Err(bad("`respond.headers` is a map of names and texts".to_owned())) };
+    if HEADERS < map.len() {
+        return Err(bad(format!("`respond.headers` has {} entries; the limit is {HEADERS}", map.len())));
+    }
+    let one = |(name, value): (&String, &Value)| {
+        let fine = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+        if !fine {
+            return Err(bad(format!("`{name}` cannot be the name of a header (RFC 9110, section 5.1)")));
+        }
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        Ok((name.to_ascii_lowercase(), header_value(name, text)?))
+    };
+    map.iter().map(one).collect()
+}
+
+/// A line break in a header would begin another one.
+fn header_value(name: &str, value: String) -> Result<String, Failure> {
+    if HEADER_BYTES < value.len() {
+        return Err(bad(format!("the header `{name}` has {} bytes; the limit is {HEADER_BYTES}", value.len())));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(bad(format!("the header `{name}` holds a line break or another control character")));
+    }
+    Ok(value)
+}

@@ -1,0 +1,59 @@
+//! Steps that speak with somebody inside: a person, another workflow, whoever waits for the run.
+
+use super::blocks::inner;
+use super::read::{code, event_type, some_duration, text};
+use super::steps::read_with;
+use super::{ApproveFile, ChildFile, EmitFile, Fields, KindFile, Report, RespondBodyFile, RespondFile};
+use crate::workflow::problem::codes;
+use crate::workflow::yaml::Entry;
+
+pub(super) fn read_approve(entry: &Entry, depth: usize, report: &mut Report) -> Option<KindFile> {
+    let mut fields = Fields::open(&entry.value, "`approve`", entry.span, report)?;
+    let to = fields.required("to", "boss@example.com", report).and_then(|node| code(node, "to", report));
+    let message = fields.required("message", "Refund ${event.body.amount}?", report).and_then(|node| code(node, "message", report));
+    let within = fields.optional("within").and_then(|node| some_duration(node, "within", report));
+    let notify = inner(&mut fields, "notify", depth, report);
+    let otherwise = inner(&mut fields, "else", depth, report);
+    fields.close(report);
+    Some(KindFile::Approve(ApproveFile { to: to?, message: message?, within, notify, otherwise }))
+}
+
+pub(super) fn read_child(entry: &Entry, fields: &mut Fields<'_>, report: &mut Report) -> Option<KindFile> {
+    let workflow = text(&entry.value, "run", report);
+    let with = read_with(fields, report);
+    Some(KindFile::Run(ChildFile { workflow: workflow?, with }))
+}
+
+pub(super) fn read_emit(entry: &Entry, fields: &mut Fields<'_>, report: &mut Report) -> Option<KindFile> {
+    let kind = event_type(&entry.value, "emit", report);
+    let with = read_with(fields, report);
+    Some(KindFile::Emit(EmitFile { kind: kind?, with }))
+}
+
+/// The keys that say what is sent; one of them at most.
+const BODIES: [&str; 5] = ["json", "xml", "text", "html", "redirect"];
+
+pub(super) fn read_respond(entry: &Entry, report: &mut Report) -> Option<KindFile> {
+    let mut fields = Fields::open(&entry.value, "`respond`", entry.span, report)?;
+    let status = fields.optional("status").cloned();
+    let headers =
+        fields.entry("headers").and_then(|entry| Fields::open(&entry.value, "`headers`", entry.span, report).map(|_| entry.value.clone()));
+    let bodies: Vec<&Entry> = BODIES.into_iter().filter_map(|key| fields.entry(key)).collect();
+    fields.close(report);
+    if let [first, second, ..] = bodies.as_slice() {
+        let message = format!("an answer has one body: this one has `{}` and `{}`", first.key, second.key);
+        report.error(codes::TWO_KINDS, second.span, message, "keep one of the two");
+        return None;
+    }
+    let body = match bodies.first() {
+        None => RespondBodyFile::Empty,
+        Some(entry) => match &*entry.key {
+            "json" => RespondBodyFile::Json(entry.value.clone()),
+            "xml" => RespondBodyFile::Xml(code(&entry.value, "xml", report)?),
+            "text" => RespondBodyFile::Text(code(&entry.value, "text", report)?),
+            "html" => RespondBodyFile::Html(code(&entry.value, "html", report)?),
+            _ => RespondBodyFile::Redirect(code(&entry.value, "redirect", report)?),
+        },
+    };
+    Some(KindFile::Respond(RespondFile { status, headers, body }))
+}

@@ -1,0 +1,149 @@
+//! Parts of a workflow in a person's words. They are also what is compared, so equal parts have equal words.
+
+use std::time::Duration;
+
+use ring::digest::{SHA256, digest as hash};
+
+use crate::domain::retry::Retry;
+use crate::domain::schedule::{CatchUp, Rule};
+use crate::domain::workflow::{Hmac, HmacAlgorithm, SecretName, SignatureEncoding, SignedPart, Verify};
+use crate::workflow::lint::mask;
+
+/// A longer text is not shown.
+const SHOWN_CHARS: usize = 200;
+/// Bytes of a hash that are shown: enough to tell two texts apart.
+const DIGEST_BYTES: usize = 8;
+/// What a digest begins with.
+const DIGEST: &str = "sha256:";
+/// `verify` of a route that anybody may call.
+pub(super) const UNVERIFIED: &str = "none";
+
+/// A text of any length in a few characters.
+#[must_use]
+pub fn digest(text: &str) -> String {
+    let hash = hash(&SHA256, text.as_bytes());
+    let hex: String = hash.as_ref().iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    format!("{DIGEST}{hex}")
+}
+
+/// Whether a text stands for another one.
+#[must_use]
+pub fn is_digest(text: &str) -> bool {
+    text.starts_with(DIGEST)
+}
+
+/// A text as it is, if it is short and has one line.
+pub(super) fn brief(text: &str) -> String {
+    let text = text.trim();
+    if text.contains('\n') || SHOWN_CHARS < text.chars().count() { digest(text) } else { mask(text) }
+}
+
+/// `1h30m`
+pub(super) fn duration(span: Duration) -> String {
+    let mut rest = span.as_millis();
+    let mut text = String::new();
+    for (unit, unit_ms) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
+        let (count, left) = (rest / unit_ms, rest % unit_ms);
+        if 0 < count {
+            text.push_str(&format!("{count}{unit}"));
+        }
+        rest = left;
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// `6 attempts, 2s × 2 up to 10m`
+pub(super) fn retry(retry: &Retry) -> String {
+    let Retry { attempts, first, factor, max } = retry;
+    match attempts {
+        1 => "1 attempt".to_owned(),
+        more => format!("{more} attempts, {} × {factor} up to {}", duration(*first), duration(*max)),
+    }
+}
+
+/// `cron 0 9 * * MON-FRI`
+pub(super) fn rule(rule: &Rule) -> String {
+    match rule {
+        Rule::Cron(cron) => format!("cron {}", cron.text),
+        Rule::Every(period) => format!("every {}", duration(*period)),
+        Rule::At(at) => format!("at {at}"),
+    }
+}
+
+pub(super) fn catch_up(catch_up: CatchUp) -> &'static str {
+    match catch_up {
+        CatchUp::None => "none",
+        CatchUp::Last => "last",
+        CatchUp::All => "all",
+    }
+}
+
+/// How a sender is known; by which secrets is said apart.
+pub(super) fn verify(verify: &Verify) -> String {
+    match verify {
+        Verify::None => UNVERIFIED.to_owned(),
+        Verify::Github { secrets: _ } => "github".to_owned(),
+        Verify::Hmac(hmac) => self::hmac(hmac),
+        Verify::Bearer { secrets: _ } => "bearer".to_owned(),
+        Verify::Header { name, secrets: _ } => format!("header {name}"),
+    }
+}
+
+/// The secrets that `verify` names.
+pub(super) fn verify_secrets(verify: &Verify) -> &[SecretName] {
+    match verify {
+        Verify::None => &[],
+        Verify::Github { secrets } | Verify::Bearer { secrets } | Verify::Header { name: _, secrets } => secrets,
+        Verify::Hmac(hmac) => &hmac.secrets,
+    }
+}
+
+fn hmac(hmac: &Hmac) -> String {
+    let Hmac { algorithm, header, encoding, prefix, signs, timestamp_header, tolerance, secrets: _ } = hmac;
+    let algorithm = match algorithm {
+        HmacAlgorithm::Sha1 => "sha1",
+        HmacAlgorithm::Sha256 => "sha256",
+        HmacAlgorithm::Sha512 => "sha512",
+    };
+    let encoding = match encoding {
+        SignatureEncoding::Hex => "hex",
+        SignatureEncoding::Base64 => "base64",
+    };
+    let signs: String = signs
+        .iter()
+        .map(|part| match part {
+            SignedPart::Text(text) => text,
+            SignedPart::Body => "${body}",
+            SignedPart::Timestamp => "${timestamp}",
+        })
+        .collect();
+    let prefix = if prefix.is_empty() { String::new() } else { format!(" after `{prefix}`") };
+    let time = timestamp_header.as_ref().map(|header| format!(", {header} within {}", duration(*tolerance))).unwrap_or_default();
+    format!("hmac {algorithm} {encoding} in {header}{prefix} of `{signs}`{time}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::parse_duration;
+
+    #[test]
+    fn durations_read_as_they_are_written() {
+        for text in ["250ms", "10s", "5m", "1h30m", "7d", "1d1h1m1s1ms", "0s"] {
+            assert_eq!(parse_duration(text).map(duration).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn a_long_text_or_one_of_several_lines_is_a_digest() {
+        assert_eq!(brief(" event.body.a > 1 "), "event.body.a > 1");
+        assert!(brief("a\nb").starts_with("sha256:"));
+        assert!(brief(&"x".repeat(SHOWN_CHARS + 1)).starts_with("sha256:"));
+        assert_eq!(digest(""), "sha256:e3b0c44298fc1c14");
+    }
+
+    #[test]
+    fn a_key_in_the_open_is_not_shown() {
+        assert_eq!(brief("event.body.t == \"AKIA0123456789ABCDEF\""), format!("event.body.t == \"AKIA{}\"", "*".repeat(16)));
+    }
+}
