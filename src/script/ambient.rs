@@ -2,7 +2,7 @@
 //! over operations and time. Evaluation is synchronous, so this lives in the thread for its duration.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::limits::Limits;
 use crate::domain::time::Timestamp;
@@ -18,7 +18,8 @@ pub(super) struct Moment {
 struct Ambient {
     moment: Moment,
     drawn: u64,
-    started: Option<Instant>,
+    /// The thread's own time at the first look.
+    started: Option<Duration>,
     /// As the limits say; for functions, which do not see those.
     duration: Option<Duration>,
     operations: u64,
@@ -95,10 +96,10 @@ pub(super) fn operation(limits: &Limits) -> Option<String> {
 /// Whether a function that works long has to stop, and why.
 pub(super) fn check_time() -> Option<String> {
     let mut ambient = AMBIENT.get();
-    let started = *ambient.started.get_or_insert_with(instant);
+    let started = *ambient.started.get_or_insert_with(worked);
     let allowed = ambient.duration.unwrap_or(Limits::default().duration);
     AMBIENT.set(ambient);
-    (allowed < instant().saturating_duration_since(started)).then(|| too_long(allowed))
+    (allowed < worked().saturating_sub(started)).then(|| too_long(allowed))
 }
 
 /// Whether enough has happened since variables were last measured. True once for each such time.
@@ -124,8 +125,8 @@ fn look(ambient: &mut Ambient, limits: &Limits) -> Option<Over> {
     if !ambient.operations.is_multiple_of(OPERATIONS_PER_LOOK) {
         return None;
     }
-    let started = *ambient.started.get_or_insert_with(instant);
-    if limits.duration < instant().saturating_duration_since(started) {
+    let started = *ambient.started.get_or_insert_with(worked);
+    if limits.duration < worked().saturating_sub(started) {
         return Some(Over::Duration);
     }
     None
@@ -144,7 +145,9 @@ fn too_long(allowed: Duration) -> String {
     format!("it took longer than {} ms, the limit; do less work in one evaluation", allowed.as_millis())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a watchdog over this thread's own work; no result depends on what time it is")]
-fn instant() -> Instant {
-    Instant::now()
+/// The time that this thread has worked: a machine that is busy with others does not end a script early.
+fn worked() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let (secs, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
+    Duration::new(secs, nanos)
 }

@@ -23,7 +23,7 @@ pub struct Limits {
     pub variables: usize,
     /// The text that the variables of one function hold together.
     pub held_bytes: usize,
-    /// How long it may take. Operations alone do not bound time: one that copies a large list counts as one.
+    /// How long it may work, in time of its own thread. Operations alone do not bound time: one that copies a large list counts as one.
     pub duration: Duration,
 }
 

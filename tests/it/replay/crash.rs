@@ -1,7 +1,7 @@
 //! A replay × a crash at every write × before and after it: it is there as a whole or not at all, it ends as one that
 //! was left alone, and what it took over is never done again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hence::domain::journal::{Address, Entry};
@@ -11,7 +11,7 @@ use hence::store::kv::memory::Memory;
 use hence::store::{RunFilter, RunHead, embedded};
 
 use super::*;
-use crate::crash::{Story, all_ended, done_calls, life, stories, story};
+use crate::crash::{Story, all_ended, life, story};
 
 const ORDER: &str = "
 when: [{manual: }]
@@ -75,17 +75,30 @@ impl Failed {
         })
     }
 
-    /// The replays in the store, with their facts.
-    fn replays(&self) -> Vec<(RunHead, Vec<Entry>)> {
+    /// The runs in the store, with their facts, read beside any server.
+    fn runs(&self, replays: bool) -> Vec<(RunHead, Vec<Entry>)> {
         life(async {
             let store = embedded::over(Arc::new(self.memory.clone()), None).unwrap();
-            let mut replays = Vec::new();
-            for head in store.runs(RunFilter { replays: true, ..RunFilter::default() }, 100).await.unwrap().items {
+            let mut runs = Vec::new();
+            for head in store.runs(RunFilter { replays, ..RunFilter::default() }, 100).await.unwrap().items {
                 let facts = store.facts(head.id).await.unwrap();
-                replays.push((head, facts));
+                runs.push((head, facts));
             }
-            replays
+            runs
         })
+    }
+
+    fn replays(&self) -> Vec<(RunHead, Vec<Entry>)> {
+        self.runs(true)
+    }
+
+    /// The keys of calls that have ended well.
+    fn done(&self) -> BTreeSet<String> {
+        let runs = self.runs(false);
+        let calls = runs.iter().flat_map(|(head, facts)| facts.iter().map(move |entry| (head.id, &entry.fact)));
+        calls
+            .filter_map(|(run, fact)| matches!(fact, Fact::CallSucceeded { .. }).then(|| format!("{run}/{}", fact.step().unwrap())))
+            .collect()
     }
 }
 
@@ -96,7 +109,7 @@ fn undisturbed(flaky: bool, from: Option<&str>) -> (Story, Vec<Entry>, u64) {
     assert!(failed.replay(Arc::clone(&faulty) as Arc<dyn Kv>, from, &|| false));
     let (head, facts) = failed.replays().remove(0);
     let taken_over = usize::try_from(head.replay_of.unwrap().facts).unwrap();
-    (story(&facts), facts[..taken_over].to_vec(), faulty.writes())
+    (story("main", &facts), facts[..taken_over].to_vec(), faulty.writes())
 }
 
 /// Facts without their times: those of retries are drawn for each run.
@@ -112,14 +125,14 @@ fn disturbed(flaky: bool, from: Option<&str>, (nth, death): (u64, Death), (expec
     let acknowledged = failed.replay(Arc::clone(&faulty) as Arc<dyn Kv>, from, &|| faulty.is_dead());
     let stored = failed.replays();
     assert!(stored.len() <= 1 && (!acknowledged || stored.len() == 1), "{at}: {} replays", stored.len());
-    let old = life(stories(&failed.memory, "main")).into_iter().find(|(run, _)| *run == failed.run).unwrap().1;
+    let old = failed.runs(false).into_iter().find(|(head, _)| head.id == failed.run).unwrap().1;
     let check_whole = |facts: &[Entry]| {
         let first = &facts[..taken_over.len()];
         assert_eq!(names(first), names(taken_over), "{at}");
         assert!(first.iter().all(|fact| old.contains(fact)), "{at}: {first:?}");
     };
     stored.iter().for_each(|(_, facts)| check_whole(facts));
-    let (done, before) = (done_calls(&life(stories(&failed.memory, "main"))), failed.base.recorder.calls().len());
+    let (done, before) = (failed.done(), failed.base.recorder.calls().len());
     life(async {
         let app = TestApp::resume(&failed.project, failed.base.clone()).await.unwrap();
         if !acknowledged {
@@ -130,7 +143,7 @@ fn disturbed(flaky: bool, from: Option<&str>, (nth, death): (u64, Death), (expec
     let replays = failed.replays();
     assert_eq!(replays.len(), if acknowledged { 1 } else { 1 + stored.len() }, "{at}");
     for (_, facts) in &replays {
-        assert_eq!(&story(facts), expected, "{at}");
+        assert_eq!(&story("main", facts), expected, "{at}");
         check_whole(facts);
     }
     let calls = failed.base.recorder.calls();
@@ -148,7 +161,7 @@ fn disturbed(flaky: bool, from: Option<&str>, (nth, death): (u64, Death), (expec
 fn check(flaky: bool) {
     for from in [None, Some("each[1]/book"), Some("pay")] {
         let (expected, taken_over, writes) = undisturbed(flaky, from);
-        assert!(expected.0.starts_with("succeeded") && 4 < writes, "{expected:?}");
+        assert!(expected.1.starts_with("succeeded") && 4 < writes, "{expected:?}");
         assert_eq!(taken_over.is_empty(), from.is_none());
         for nth in 1..=writes {
             for death in [Death::BeforeWrite, Death::AfterWrite] {

@@ -36,8 +36,8 @@ impl Project {
     }
 
     /// One shipped workflow with the scripts.
-    pub fn shipped_only(workflow: &str) -> Self {
-        Self::shipped_but(|name| name == format!("{workflow}.yaml") || name.ends_with(".rhai"))
+    pub fn shipped_only(workflows: &[&str]) -> Self {
+        Self::shipped_but(|name| name.ends_with(".rhai") || name.strip_suffix(".yaml").is_some_and(|stem| workflows.contains(&stem)))
     }
 
     fn shipped_but(wanted: impl Fn(&str) -> bool) -> Self {
