@@ -1,6 +1,7 @@
 //! Runs once more: as a whole or from a step on, in the workflow as it is now.
 
 mod crash;
+mod inside;
 mod refused;
 
 use std::sync::{Arc, Mutex};

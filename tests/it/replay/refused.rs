@@ -87,7 +87,7 @@ on_error:
     check(&app, run, from("chrge"), (404, "no-step"), steps).await;
     check(&app, run, from(""), (404, "no-step"), "no step ``").await;
     check(&app, run, from("charge"), (404, "no-step"), "as in `each[0]/charge`, or replay from `each`").await;
-    check(&app, run, from("alarm"), (404, "no-step"), "`on_error`").await;
+    check(&app, run, from("alarm"), (404, "no-step"), "`alarm` is done when a run ends").await;
     check(&app, run, from("tell"), (409, "not-reusable"), "`each[0]/charge` comes before `tell` and did not finish").await;
     check(&app, run, from("each[5]/charge"), (409, "not-reusable"), "`each` went on without it").await;
     project.write(
@@ -95,7 +95,7 @@ on_error:
         &std::fs::read_to_string(project.dir().join("workflows/main.yaml")).unwrap().replace("event.body.n != 7", "1 / event.body.n > 0"),
     );
     changed(&app).await;
-    check(&app, run, from("tell"), (409, "not-reusable"), "the workflow's `if` cannot be evaluated").await;
+    check(&app, run, from("tell"), (409, "not-reusable"), "what decides whether a run begins cannot be evaluated").await;
 }
 
 #[tokio::test]
