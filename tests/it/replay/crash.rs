@@ -97,7 +97,8 @@ impl Failed {
         let runs = self.runs(false);
         let calls = runs.iter().flat_map(|(head, facts)| facts.iter().map(move |entry| (head.id, &entry.fact)));
         calls
-            .filter_map(|(run, fact)| matches!(fact, Fact::CallSucceeded { .. }).then(|| format!("{run}/{}", fact.step().unwrap())))
+            .filter(|(_, fact)| matches!(fact, Fact::CallSucceeded { .. }))
+            .map(|(run, fact)| format!("{run}/{}", fact.step().unwrap()))
             .collect()
     }
 }
