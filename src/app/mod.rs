@@ -1,6 +1,7 @@
 //! The composition root: the only place that names concrete adapters. Says what starts in which
 //! order, and what stops in which.
 
+mod approvals;
 mod dry;
 mod listen;
 mod plan;
@@ -116,6 +117,9 @@ impl App {
         let (journal, committer, feed) = Journal::new(Arc::clone(&store), config.limits.backlog);
         let ids = Arc::new(Ids::new(u64::from_be_bytes(random()?), store.newest().await?));
         let secrets = Arc::new(config.secrets.clone());
+        let revisions = Arc::new(Revisions::new(Arc::clone(&current), project::rebuild(&config)));
+        let address = listener.local_addr().map_err(StartError::Server)?;
+        let links = approvals::links(&config, address, &current.get())?;
         let intake = Arc::new(Intake {
             journal: Arc::clone(&journal),
             current: Arc::clone(&current),
@@ -123,9 +127,9 @@ impl App {
             ids: Arc::clone(&ids),
             secrets: Arc::clone(&secrets),
             body_limit_bytes: config.limits.body_bytes,
-            rebuild: Arc::from(project::rebuild(&config)),
+            links: Arc::clone(&links),
+            find_revision: approvals::find_revision(Arc::clone(&revisions), Arc::clone(&store)),
         });
-        let revisions = Arc::new(Revisions::new(Arc::clone(&current), project::rebuild(&config)));
         let executor = Arc::new(Executor {
             journal: Arc::clone(&journal),
             revisions: Arc::clone(&revisions),
@@ -136,7 +140,7 @@ impl App {
             epoch,
             driving_limit: config.limits.driving,
             ids,
-            link: Box::new(|_, _| String::new()),
+            link: Box::new(move |run, question| links.link(run, question)),
             listeners: Listeners::default(),
         });
         let (tasks, stop, stopping) = (TaskTracker::new(), Stop::default(), CancellationToken::new());
@@ -159,7 +163,6 @@ impl App {
         let reload =
             reload::Reload { config: config.clone(), registry, revisions, store, web: Arc::clone(&web), clock: Arc::clone(&clock) };
         tasks.spawn(reload.watch(stopping.clone()));
-        let address = listener.local_addr().map_err(StartError::Server)?;
         tasks.spawn(listen::serve(listener, web::router(web), stopping.clone(), stop.hard.clone()));
         Ok(Self { address, token, token_is_new, intake, config, stopping, stop, tasks, clock })
     }

@@ -53,6 +53,9 @@ pub(super) fn print(run: &Value) {
         say("");
         say(&table(&["STEP", "STATUS", "TRIES", "AT", "RESULT"], &rows));
     }
+    for step in list(run, "steps").iter().filter(|step| !text(step, "link").is_empty()) {
+        say(&format!("\nwaiting for {} until {}: {}", text(step, "asked"), text(step, "due"), text(step, "link")));
+    }
     if let Some(error) = run.get("error") {
         let step = if text(error, "step").is_empty() { String::new() } else { format!(" at {}", text(error, "step")) };
         say(&format!("\nfailed{step}: {}", text(error, "message")));
@@ -67,6 +70,9 @@ fn note(step: &Value) -> String {
     }
     if !text(step, "branch").is_empty() {
         return text(step, "branch").to_owned();
+    }
+    if text(step, "status") == "waiting" && !text(step, "asked").is_empty() {
+        return brief(&format!("for {} until {}", text(step, "asked"), text(step, "due")), 120);
     }
     if !text(step, "due").is_empty() {
         return format!("until {}", text(step, "due"));
@@ -86,6 +92,7 @@ mod tests {
     fn a_step_says_what_came_of_it_or_what_it_waits_for() {
         let check = |step: serde_json::Value, expected: &str| assert_eq!(note(&step), expected);
         check(json!({"status": "waiting", "due": "2027-01-01T00:00:00.000Z"}), "until 2027-01-01T00:00:00.000Z");
+        check(json!({"status": "waiting", "asked": "boss@example.com", "due": "T"}), "for boss@example.com until T");
         check(json!({"status": "retrying", "due": "T", "error": {"message": "gone"}}), "gone (again at T)");
         check(json!({"status": "looping", "items": 1}), "over 1 item");
         check(json!({"status": "looping", "items": 3}), "over 3 items");

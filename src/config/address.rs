@@ -12,6 +12,7 @@ use super::environment::Environment;
 use crate::domain::secret::Secret;
 
 const TOKEN_FILE: &str = "admin-token";
+const APPROVAL_KEY_FILE: &str = "approval-key";
 const ADDRESS_FILE: &str = "address";
 
 /// Where a server is, and what opens it.
@@ -63,6 +64,27 @@ pub fn admin_token(data: &Path, random: &[u8]) -> std::io::Result<(Secret, bool)
     let token = URL_SAFE_NO_PAD.encode(random);
     write_private(&path, &token)?;
     Ok((Secret::new(token), true))
+}
+
+/// The key that signs the links of `approve`, kept in the data folder and made from `random` the first time.
+///
+/// # Errors
+/// When the folder cannot be written, or the file holds no key.
+pub fn approval_key(data: &Path, random: &[u8]) -> std::io::Result<Vec<u8>> {
+    let path = data.join(APPROVAL_KEY_FILE);
+    if let Some(text) = read(&path) {
+        let key = URL_SAFE_NO_PAD.decode(text).ok().filter(|key| key.len() == random.len());
+        return key.ok_or_else(|| {
+            std::io::Error::other(format!(
+                "{APPROVAL_KEY_FILE} holds no key of {} bytes: put the file back, or remove it, and links sent so far end",
+                random.len()
+            ))
+        });
+    }
+    write_private(&path, &URL_SAFE_NO_PAD.encode(random))?;
+    // The links of a key that a power cut took away would be good for nothing.
+    std::fs::File::open(data)?.sync_all()?;
+    Ok(random.to_vec())
 }
 
 /// Tells the CLI where this server listens.

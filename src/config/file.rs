@@ -32,6 +32,7 @@ pub(super) struct ConfigFile {
     /// Of its text; nothing when there is no file.
     pub(super) digest: Option<String>,
     pub(super) listen: Option<String>,
+    pub(super) public_url: Option<String>,
     pub(super) data: Option<PathBuf>,
     pub(super) store: Option<String>,
     pub(super) egress_allow: Vec<String>,
@@ -49,6 +50,7 @@ impl Default for ConfigFile {
         Self {
             digest: None,
             listen: None,
+            public_url: None,
             data: None,
             store: None,
             egress_allow: Vec::new(),
@@ -113,9 +115,27 @@ fn read_root(root: &Node, report: &mut Report) -> Option<ConfigFile> {
     if let Some(wait) = fields.optional("shutdown").and_then(|node| duration(node, "shutdown", report)) {
         read.shutdown = wait;
     }
-    fields.not_yet(&["public_url", "tls", "retention", "trusted_proxies"], report);
+    read.public_url = fields.optional("public_url").and_then(|node| public_url(node, report));
+    fields.not_yet(&["tls", "retention", "trusted_proxies"], report);
     fields.close(report);
     Some(read)
+}
+
+/// Where people reach the server: links are made of it.
+fn public_url(node: &Node, report: &mut Report) -> Option<String> {
+    let found = text(node, "public_url", report)?;
+    let uri = found.value.parse::<http::Uri>().ok();
+    let fine = uri.is_some_and(|uri| {
+        let is_plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());
+        matches!(uri.scheme_str(), Some("http" | "https")) && is_plain && uri.query().is_none() && !found.value.contains('#')
+    });
+    if !fine {
+        let message = format!("`{}` cannot be `public_url`", found.value);
+        let help = "write the address at which people reach this server, http or https, without user, query and fragment: \
+                    `public_url: https://hence.example.com`";
+        report.error(codes::BAD_VALUE, found.span, message, help);
+    }
+    fine.then(|| found.value.trim_end_matches('/').to_owned())
 }
 
 fn read_egress(entry: &Entry, read: &mut ConfigFile, report: &mut Report) {

@@ -16,7 +16,7 @@ use crate::domain::secret::{Secret, Secrets};
 use crate::workflow::plan::SettingsOutline;
 use crate::workflow::problem::Problem;
 
-pub use address::{ServerAddress, admin_token, forget_address, server_address, write_address};
+pub use address::{ServerAddress, admin_token, approval_key, forget_address, server_address, write_address};
 
 /// Where a server listens when nobody says.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -40,6 +40,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Address and port.
     pub listen: String,
+    /// Where people reach this server, without a slash at the end.
+    pub public_url: Option<String>,
     /// `redb://PATH`, `sled://PATH` or `memory:`.
     pub store: String,
     /// Addresses that calls may reach although they are private.
@@ -115,6 +117,7 @@ pub fn load(dir: &Path, flags: Flags) -> Loaded {
     let config = Config {
         dir: dir.to_owned(),
         listen: flags.listen.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
+        public_url: file.public_url,
         store,
         data,
         egress_allow: file.egress_allow,

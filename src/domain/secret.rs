@@ -44,6 +44,12 @@ impl Secrets {
         Self(values)
     }
 
+    /// This one value, to mask it.
+    #[must_use]
+    pub fn of(value: &str) -> Self {
+        Self(BTreeMap::from([(String::new(), Secret::new(value))]))
+    }
+
     /// One of them.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Secret> {

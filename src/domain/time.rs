@@ -98,6 +98,21 @@ pub fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
     Ok(Duration::from_millis(total_ms))
 }
 
+/// `1h30m`, as [`parse_duration`] reads it.
+#[must_use]
+pub fn format_duration(span: Duration) -> String {
+    let mut rest = span.as_millis();
+    let mut text = String::new();
+    for (unit, unit_ms) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
+        let (count, left) = (rest / unit_ms, rest % unit_ms);
+        if 0 < count {
+            text.push_str(&format!("{count}{unit}"));
+        }
+        rest = left;
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

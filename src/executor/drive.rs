@@ -151,6 +151,9 @@ impl Driver<'_> {
                 }
                 Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
             };
+            if self.listen_before_expiry(&todos, stop).await? {
+                continue;
+            }
             if self.evaluate(&todos, &calling, now)? {
                 if self.buffer.len() < FACTS_AT_ONCE {
                     continue;
@@ -284,16 +287,19 @@ impl Driver<'_> {
     /// decided. The answer is then kept where it still belongs, and is not needed where it does not.
     fn take(&mut self, ended: CallEnd<'_>, is_awaited: bool) -> Result<(), Stuck> {
         let now = self.executor.clock.now();
-        let CallEnd { step, address, retry, attempt, result } = ended;
+        let CallEnd { step, address, retry, attempt, result, mask } = ended;
+        let masks = [Some(&*self.executor.secrets), mask.as_ref()];
         let fact = match result {
             Ok(mut output) => {
-                self.executor.secrets.mask_value(&mut output);
+                masks.into_iter().flatten().for_each(|mask| mask.mask_value(&mut output));
                 let undo = matches!(&step.kind, StepKind::Call(call) if !call.undo.is_empty());
                 Fact::CallSucceeded { step: address.clone(), attempt, output: Arc::new(output), undo }
             }
             Err(mut error) => {
-                self.executor.secrets.mask_text(&mut error.message);
-                error.detail.iter_mut().for_each(|detail| self.executor.secrets.mask_value(detail));
+                for mask in masks.into_iter().flatten() {
+                    mask.mask_text(&mut error.message);
+                    error.detail.iter_mut().for_each(|detail| mask.mask_value(detail));
+                }
                 match retry.due(&error, self.run.id, &address, attempt, now) {
                     Some(due) => Fact::CallRetried { step: address.clone(), attempt, error, due },
                     None => Fact::StepFailed { step: address.clone(), attempts: attempt, error },

@@ -6,7 +6,7 @@ use super::Stop;
 use super::drive::{AGAIN, Driver, Stuck};
 use crate::domain::event::{Event, Source};
 use crate::domain::next::{Task, Todo};
-use crate::domain::run::Awaiting;
+use crate::domain::run::{Awaiting, Stamped, StepState};
 use crate::store::{CommitError, Listening, Posted, StoreError, TopicKey, seq_at};
 use crate::workflow::evaluate::{self, Heard, Shell};
 
@@ -44,6 +44,20 @@ impl Driver<'_> {
         Ok(Listened::Nothing(nothing))
     }
 
+    /// What has come in time is heard, also when the run comes to it too late.
+    pub(super) async fn listen_before_expiry(&mut self, todos: &[Todo<'_>], stop: &Stop) -> Result<bool, Stuck> {
+        for todo in todos {
+            let awaiting = match (&todo.task, self.run.steps.get(&todo.address)) {
+                (Task::Expire, Some(Stamped { state: StepState::Awaiting(awaiting), .. })) => awaiting.clone(),
+                _ => continue,
+            };
+            if self.listen_to(todo, &awaiting, stop).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// What lies behind this place has not been looked at. An event that an earlier step took is not taken again.
     fn seen_of(&self, topic: TopicKey, awaiting: &Awaiting) -> u64 {
         let taken = self.run.taken.get(&awaiting.topic).copied().unwrap_or(0);
@@ -68,12 +82,12 @@ impl Driver<'_> {
             }
             for Posted { seq, event } in posted {
                 match store.event(event).await {
-                    Ok(Some(event)) if is_of(&event, &awaiting.topic) => {
+                    Ok(Some(event)) if is_of(&event, awaiting) => {
                         if self.hear(todo, &event, seq)? {
                             return Ok(true);
                         }
                     }
-                    // Another topic with the same hash, or gone.
+                    // Another topic with the same hash, too late, or gone.
                     Ok(Some(_) | None) => {}
                     Err(error) => {
                         self.pause(&error, stop).await?;
@@ -107,11 +121,13 @@ impl Driver<'_> {
     }
 }
 
-/// What an event is known by: its type, if a workflow emitted it, else the topic in its path.
-fn is_of(event: &Event, topic: &str) -> bool {
-    match event.head.source {
-        Source::Workflow => event.head.kind == topic,
-        Source::Run | Source::Approval => event.head.path == topic,
+/// Whether an event is one that is waited for, and came in time. It is known by its type, if a workflow emitted it, else by
+/// the topic in its path.
+fn is_of(event: &Event, awaiting: &Awaiting) -> bool {
+    let is_topic = match event.head.source {
+        Source::Workflow => *event.head.kind == *awaiting.topic,
+        Source::Run | Source::Approval => *event.head.path == *awaiting.topic,
         Source::Webhook | Source::Schedule | Source::Manual => false,
-    }
+    };
+    is_topic && awaiting.until.is_none_or(|until| event.head.received < until)
 }

@@ -26,12 +26,11 @@ use crate::clock::{Clock, Ids};
 use crate::connector::Registry;
 use crate::domain::Map;
 use crate::domain::id::RunId;
-use crate::domain::journal::Address;
 use crate::domain::secret::Secrets;
 use crate::store::{Epoch, Feed, Journal, StoreError};
 
 pub use listeners::Listeners;
-pub use revisions::{Rebuild, Revisions};
+pub use revisions::{NoRevision, Rebuild, Revisions};
 
 /// What the executor works with.
 pub struct Executor {
@@ -59,8 +58,8 @@ pub struct Executor {
     pub listeners: Listeners,
 }
 
-/// Makes the address at which a person answers an `approve`.
-pub type Link = Box<dyn Fn(RunId, &Address) -> String + Send + Sync>;
+/// Makes the address at which a person answers an `approve`: for a run, and the place of the question among its facts.
+pub type Link = Box<dyn Fn(RunId, u32) -> String + Send + Sync>;
 
 /// Ends the executor in two steps: `soft` lets calls in hand finish, `hard` drops them.
 #[derive(Debug, Clone, Default)]

@@ -13,6 +13,7 @@ use crate::domain::journal::Address;
 use crate::domain::next::{Task, Todo};
 use crate::domain::retry::Retry;
 use crate::domain::run::Run;
+use crate::domain::secret::Secrets;
 use crate::domain::workflow::{Call, Step, StepKind};
 use crate::script::Scope;
 use crate::workflow::catalog::Loaded;
@@ -29,6 +30,7 @@ pub(super) struct Prepared<'w> {
     pub(super) once: bool,
     connector: Arc<dyn Connector>,
     request: Request,
+    mask: Option<Secrets>,
 }
 
 /// How a call ended.
@@ -38,6 +40,8 @@ pub(super) struct CallEnd<'w> {
     pub(super) retry: &'w Retry,
     pub(super) attempt: u32,
     pub(super) result: Result<Value, Failure>,
+    /// The link of the question that it tells of: whoever has it can answer, so it is no one else's to read.
+    pub(super) mask: Option<Secrets>,
 }
 
 impl<'w> Prepared<'w> {
@@ -45,7 +49,7 @@ impl<'w> Prepared<'w> {
     pub(super) fn make(self) -> BoxFuture<'w, CallEnd<'w>> {
         Box::pin(async move {
             let result = self.connector.call(self.request).await;
-            CallEnd { step: self.step, address: self.address, retry: self.retry, attempt: self.attempt, result }
+            CallEnd { step: self.step, address: self.address, retry: self.retry, attempt: self.attempt, result, mask: self.mask }
         })
     }
 }
@@ -61,6 +65,7 @@ pub(super) fn prepare<'w>(
     let (StepKind::Call(call), &Task::Call { attempt }) = (&todo.step.kind, &todo.task) else { return None };
     let shell = Shell { secrets: &executor.secrets, link: &*executor.link };
     evaluate::set_context(loaded, todo, scope, run, &shell);
+    let mask = evaluate::link(todo, run, &shell).as_deref().and_then(signature).map(Secrets::of);
     scope.set_secrets(Some(&executor.secret_values));
     let request = render(executor, loaded, call, &todo.address, scope, run.id);
     scope.set_secrets(None);
@@ -73,12 +78,19 @@ pub(super) fn prepare<'w>(
             once: call.at_most_once,
             connector,
             request,
+            mask,
         }),
         Err(mut error) => {
+            mask.iter().for_each(|mask| mask.mask_text(&mut error.message));
             executor.secrets.mask_text(&mut error.message);
             Err((attempt.saturating_sub(1), error))
         }
     })
+}
+
+/// The part of a link that cannot be guessed; it is the same however the link is written.
+fn signature(link: &str) -> Option<&str> {
+    link.rsplit('/').next()
 }
 
 fn render(

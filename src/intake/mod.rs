@@ -1,6 +1,7 @@
 //! The only door in. Whatever happens outside comes through [`Intake::submit`]: matched against
 //! the workflows' conditions, stored with the runs it starts, and only then acknowledged.
 
+pub mod approve;
 pub mod replay;
 pub mod schedule;
 pub mod verify;
@@ -34,8 +35,10 @@ pub struct Intake {
     pub secrets: Arc<Secrets>,
     /// The largest body, in bytes, where a hook does not say.
     pub body_limit_bytes: usize,
-    /// Compiles the revision that an earlier run followed.
-    pub rebuild: replay::Rebuild,
+    /// The links of `approve`.
+    pub links: Arc<approve::Links>,
+    /// The workflows that runs began with.
+    pub find_revision: approve::FindRevision,
 }
 
 /// A workflow whose trigger concerns an event.
@@ -132,6 +135,9 @@ pub enum Refusal {
     /// What was done cannot be reused.
     #[error("{0}")]
     NotReusable(String),
+    /// No question has this link.
+    #[error("there is no question at this address: the link is not complete, or not one that this server made")]
+    NoQuestion,
     /// The store would not take it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -9,12 +9,8 @@ use crate::domain::replay::{Refused, Reused, reuse};
 use crate::domain::workflow::Gathering;
 use crate::store::{CommitError, Replay, ReplayOf, RunHead};
 use crate::workflow::catalog::Loaded;
-use crate::workflow::problem::Problem;
 use crate::workflow::same::is_same_step;
 use crate::workflow::start::{self, Considered};
-
-/// Compiles a stored revision.
-pub type Rebuild = Arc<dyn Fn(&[(String, String)]) -> Result<Loaded, Vec<Problem>> + Send + Sync>;
 
 /// A replay that was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,21 +86,11 @@ impl Intake {
     }
 
     async fn reused(&self, head: &RunHead, new: &Arc<Loaded>, from: &str) -> Result<Reused, Refusal> {
-        let store = self.journal.store();
-        let entries = store.facts(head.id).await?;
-        let files = if head.revision == new.workflow.revision {
-            None
-        } else {
-            Some(store.revision(head.revision).await?.ok_or_else(|| gone(head))?.files)
-        };
-        let (run, from, new, rebuild) = (head.id, from.to_owned(), Arc::clone(new), Arc::clone(&self.rebuild));
-        let unreadable = gone(head);
-        // A long journal takes its time, and so does compiling.
+        let entries = self.journal.store().facts(head.id).await?;
+        let old = (self.find_revision)(Arc::clone(&head.workflow), head.revision).await?.ok_or_else(|| gone(head))?;
+        let (run, from, new) = (head.id, from.to_owned(), Arc::clone(new));
+        // A long journal takes its time.
         let work = move || {
-            let old = match files {
-                None => Arc::clone(&new),
-                Some(files) => Arc::new(rebuild(&files).ok().ok_or(unreadable)?),
-            };
             let is_same = |one: &_, other: &_| is_same_step((&old, one), (&new, other));
             reuse(run, (&old.workflow, &new.workflow), &entries, &from, &is_same).map_err(Refusal::from)
         };

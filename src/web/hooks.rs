@@ -42,7 +42,7 @@ pub(super) fn answer(receipt: &Receipt) -> Response {
 }
 
 /// Reads a body up to a limit. One that says it is larger is refused before it is read.
-async fn read(body: Body, headers: &HeaderMap, limit_bytes: usize) -> Result<Bytes, Refusal> {
+pub(super) async fn read(body: Body, headers: &HeaderMap, limit_bytes: usize) -> Result<Bytes, Refusal> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
     if announced.is_some_and(|length| limit_bytes < length) {
         return Err(Refusal::TooLarge { limit_bytes });

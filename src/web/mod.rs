@@ -1,6 +1,7 @@
 //! HTTP: hooks, the API, health. Every route is in the one list below.
 
 mod api;
+mod approve;
 mod auth;
 mod health;
 mod hooks;
@@ -60,6 +61,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&web), auth::require_token));
     Router::new()
         .route("/hooks/{*path}", any(hooks::receive))
+        .route("/approve/{run}/{question}/{signature}", get(approve::show).post(approve::answer))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .nest("/api", api)

@@ -27,6 +27,21 @@ impl ProblemResponse {
         Self { status, code, detail: detail.into(), headers: Vec::new() }
     }
 
+    /// A question that can no longer be answered.
+    pub(super) fn question_over(why: &str) -> Self {
+        Self::new(StatusCode::GONE, "question-over", why)
+    }
+
+    /// Its status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What to do about it.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The same, with a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
@@ -76,6 +91,7 @@ impl From<Refusal> for ProblemResponse {
         match refusal {
             Refusal::NoHook(_) => Self::new(StatusCode::NOT_FOUND, "no-hook", text),
             Refusal::NoWorkflow(_) => Self::new(StatusCode::NOT_FOUND, "no-workflow", text),
+            Refusal::NoQuestion => Self::new(StatusCode::NOT_FOUND, "no-question", text),
             Refusal::NoRun(_) => Self::new(StatusCode::NOT_FOUND, "no-run", text),
             Refusal::NoEvent(..) => Self::new(StatusCode::NOT_FOUND, "no-event", text),
             Refusal::NoStep(_) => Self::new(StatusCode::NOT_FOUND, "no-step", text),

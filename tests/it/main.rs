@@ -8,6 +8,7 @@
     reason = "one binary; a test that cannot go on has failed"
 )]
 
+mod approve;
 mod cli;
 mod crash;
 mod docs;

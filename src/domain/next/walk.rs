@@ -181,16 +181,22 @@ impl<'w, 'r> Walk<'w, 'r> {
 
     /// A step that waits for an event, and meanwhile tells the person who is asked.
     fn listen_for(&mut self, step: &'w Step, address: Address, awaiting: &Awaiting) -> Flow {
-        if awaiting.until.is_some_and(|until| until <= self.now) && !self.timeless {
-            return self.todo(step, address, Task::Expire);
-        }
+        let is_over = awaiting.until.is_some_and(|until| until <= self.now) && !self.timeless;
         if let StepKind::Approve(approve) = &step.kind {
+            let mark = self.mark();
             let outer = self.approval.replace(address.clone());
             let flow = self.block(&approve.notify);
             self.approval = outer;
+            // A question that reached nobody is over, for good: what follows does not change when its time passes.
             if let Flow::Failed(seen) = flow {
                 return self.handle(step, address, seen);
             }
+            if is_over {
+                self.abandon(&mark);
+            }
+        }
+        if is_over {
+            return self.todo(step, address, Task::Expire);
         }
         let listen = Todo { task: Task::Listen(awaiting.clone()), ..self.make(step, address, Task::Wake) };
         self.listens.push(listen);

@@ -176,7 +176,7 @@ impl Run {
             | Fact::ChildStarted { .. }
             | Fact::EventTaken { .. }
             | Fact::EventEmitted { .. }
-            | Fact::Responded { .. }) => return self.follow_waits(at, fact).map(Some),
+            | Fact::Responded { .. }) => return self.follow_waits(fact).map(Some),
             fact @ (Fact::VarsSet { .. }
             | Fact::StepSkipped { .. }
             | Fact::BranchTaken { .. }
@@ -200,18 +200,21 @@ impl Run {
     }
 
     /// The facts of steps that wait for something, or speak with somebody inside.
-    fn follow_waits(&mut self, at: Timestamp, fact: Fact) -> Result<(Address, StepState), Box<Fact>> {
+    fn follow_waits(&mut self, fact: Fact) -> Result<(Address, StepState), Box<Fact>> {
         Ok(match fact {
             Fact::WaitBegan { step, until } if self.is_untouched(&step) => (step, StepState::Waiting { until }),
             Fact::EventAwaited { step, topic, since, until } if self.is_untouched(&step) => {
-                (step, StepState::Awaiting(Awaiting { topic, since, until, child: None }))
+                (step, StepState::Awaiting(Awaiting { topic, since, until, child: None, question: None }))
             }
             Fact::ApprovalAsked { step, until, .. } if self.is_untouched(&step) => {
-                let topic = approval_topic(self.id, &step);
-                (step, StepState::Awaiting(Awaiting { topic, since: at, until: Some(until), child: None }))
+                // No other event has this topic, so none is too old: the clock may have stepped back meanwhile.
+                let (topic, since) = (approval_topic(self.id, self.len), Timestamp::default());
+                let question = Some(self.len);
+                (step, StepState::Awaiting(Awaiting { topic, since, until: Some(until), child: None, question }))
             }
             Fact::ChildStarted { step, run, .. } if self.is_untouched(&step) => {
-                (step, StepState::Awaiting(Awaiting { topic: child_topic(run), since: at, until: None, child: Some(run) }))
+                let (topic, since) = (child_topic(run), Timestamp::default());
+                (step, StepState::Awaiting(Awaiting { topic, since, until: None, child: Some(run), question: None }))
             }
             Fact::EventTaken { step, seq, output, .. } if self.is_awaiting(&step) => {
                 if let Some(StepState::Awaiting(Awaiting { topic, .. })) = self.state(&step) {
@@ -313,10 +316,10 @@ impl Run {
     }
 }
 
-/// What the answer to an `approve` is called by.
+/// What the answer to an `approve` is called by. `question` is the place of its question among the facts of the run.
 #[must_use]
-pub fn approval_topic(run: RunId, step: &Address) -> Arc<str> {
-    format!("approval:{run}:{step}").into()
+pub fn approval_topic(run: RunId, question: u32) -> Arc<str> {
+    format!("approval:{run}:{question}").into()
 }
 
 /// What the end of a run is called by that is a part of another one.

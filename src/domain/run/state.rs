@@ -131,6 +131,8 @@ pub struct Awaiting {
     pub until: Option<Timestamp>,
     /// The run whose end is waited for.
     pub child: Option<RunId>,
+    /// A person's answer is waited for: which fact of the run is the question. A step that asks anew asks another one.
+    pub question: Option<u32>,
 }
 
 /// A call that is taken back if the run fails later.

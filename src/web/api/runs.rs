@@ -79,8 +79,10 @@ pub(in super::super) async fn show(State(web): State<Arc<Web>>, Path(text): Path
     let store = web.intake.journal.store();
     let head = store.run(run).await?.ok_or_else(|| no_run(run))?;
     let facts = store.facts(run).await?;
+    let questions = web.intake.open_questions(&head, &facts).await?;
     let mut shown = view::run_with_steps(&as_of_now(&web, head), &facts);
     web.intake.secrets.mask_value(&mut shown);
+    view::add_links(&mut shown, &questions);
     Ok(Json(shown))
 }
 

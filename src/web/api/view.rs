@@ -1,7 +1,7 @@
 //! What the API shows, apart from what is stored: the stored form may change, this may not.
 
 use crate::domain::event::{Event, EventHead, MatchResult};
-use crate::domain::journal::{Entry, Fact, Outcome};
+use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Trigger, Verify};
 use crate::domain::{Map, Value};
@@ -125,6 +125,16 @@ pub(super) fn replayed(replayed: &Replayed) -> Value {
         replay_of(map, of);
     }
     shown
+}
+
+/// Adds to steps that wait for a person where that person answers.
+pub(super) fn add_links(run: &mut Value, questions: &[(Address, String)]) {
+    for step in run.get_mut("steps").and_then(Value::as_array_mut).into_iter().flatten() {
+        let link = questions.iter().find(|(address, _)| step.get("step").and_then(Value::as_str) == Some(address.as_str()));
+        if let (Some((_, link)), Value::Object(step)) = (link, step) {
+            step.insert("link".to_owned(), json!(link));
+        }
+    }
 }
 
 pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry]) -> Value {

@@ -29,8 +29,8 @@ pub const ITEMS_LIMIT: usize = 10_000;
 pub struct Shell<'s> {
     /// What is masked in messages.
     pub secrets: &'s Secrets,
-    /// The address at which a person answers an `approve`.
-    pub link: &'s dyn Fn(RunId, &Address) -> String,
+    /// The address at which a person answers an `approve`: for a run, and the place of the question among its facts.
+    pub link: &'s dyn Fn(RunId, u32) -> String,
 }
 
 /// What doing a step gives.
@@ -210,11 +210,28 @@ fn interrupted(todo: &Todo<'_>, attempt: u32) -> Fact {
 pub fn set_context(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run, shell: &Shell<'_>) {
     scope.set_moment(todo.moment, seed(run.id, &todo.address));
     set_error(todo, scope);
-    let approval = todo.approval.as_ref().map(|step| serde_json::json!({"link": (shell.link)(run.id, step)}));
+    let approval = link(todo, run, shell).map(|link| serde_json::json!({"link": link}));
     scope.set_approval(approval.as_ref());
     // What an iteration's steps left is seen inside that iteration alone.
     loaded.workflow.loop_ids.iter().for_each(|id| scope.clear_step(id));
     set_loops(&todo.loops, scope, run);
+}
+
+/// What `approval.link` is to a step.
+#[must_use]
+pub fn link(todo: &Todo<'_>, run: &Run, shell: &Shell<'_>) -> Option<String> {
+    match &run.steps.get(todo.approval.as_ref()?)?.state {
+        StepState::Awaiting(awaiting) => Some((shell.link)(run.id, awaiting.question?)),
+        StepState::Skipped
+        | StepState::Took(_)
+        | StepState::Looping(_)
+        | StepState::Repeating { .. }
+        | StepState::Waiting { .. }
+        | StepState::Started { .. }
+        | StepState::Retrying { .. }
+        | StepState::Done { .. }
+        | StepState::Failed { .. } => None,
+    }
 }
 
 /// Inside a loop, `steps.ID` of a step of the loop is the one of the same iteration.

@@ -11,10 +11,15 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::journal::Fact;
 use crate::domain::next::Todo;
 use crate::domain::run::Run;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{self, Timestamp};
 use crate::domain::workflow::{Approve, StepKind, Wait, WaitEvent};
 use crate::script::{Program, Scope};
 use crate::workflow::catalog::Loaded;
+
+/// The most characters of who is asked.
+const TO_CHARS: usize = 500;
+/// The most characters of what they are asked.
+const MESSAGE_CHARS: usize = 10_000;
 
 pub(super) fn begin(program: &Program, wait: &Wait, todo: &Todo<'_>, scope: &mut Scope) -> Result<Fact, Failure> {
     let step = todo.address.clone();
@@ -30,6 +35,20 @@ pub(super) fn begin(program: &Program, wait: &Wait, todo: &Todo<'_>, scope: &mut
 
 pub(super) fn ask(program: &Program, approve: &Approve, todo: &Todo<'_>, scope: &mut Scope) -> Result<Fact, Failure> {
     let (to, message) = (program.text(approve.to, scope)?, program.text(approve.message, scope)?);
+    for (key, text, limit) in [("to", &to, TO_CHARS), ("message", &message, MESSAGE_CHARS)] {
+        let length = text.chars().count();
+        if limit < length {
+            let message =
+                format!("`{key}` of `approve` has {length} characters, and {limit} is the most: put long texts where a link leads");
+            return Err(Failure::new(FailureKind::BadInput, message));
+        }
+        if text.trim().is_empty() {
+            return Err(Failure::new(
+                FailureKind::BadInput,
+                format!("`{key}` of `approve` is empty: a person has to know who is asked what"),
+            ));
+        }
+    }
     Ok(Fact::ApprovalAsked { step: todo.address.clone(), to, message, until: todo.moment.after(approve.within) })
 }
 
@@ -45,9 +64,11 @@ fn time_of(value: &Value) -> Result<Timestamp, Failure> {
 pub(super) fn expired(todo: &Todo<'_>) -> String {
     match &todo.step.kind {
         StepKind::Wait(Wait::Event(WaitEvent { kind, within: Some(within), .. })) => {
-            format!("no event `{kind}` came within {within:?}; `else` says what to do then")
+            format!("no event `{kind}` came within {}; `else` says what to do then", time::format_duration(*within))
         }
-        StepKind::Approve(Approve { within, .. }) => format!("nobody answered within {within:?}; `else` says what to do then"),
+        StepKind::Approve(Approve { within, .. }) => {
+            format!("nobody answered within {}; `else` says what to do then", time::format_duration(*within))
+        }
         StepKind::Call(_)
         | StepKind::Script(_)
         | StepKind::Set(_)

@@ -6,6 +6,7 @@ use ring::digest::{SHA256, digest as hash};
 
 use crate::domain::retry::Retry;
 use crate::domain::schedule::{CatchUp, Rule};
+use crate::domain::time::format_duration;
 use crate::domain::workflow::{Hmac, HmacAlgorithm, SecretName, SignatureEncoding, SignedPart, Verify};
 use crate::workflow::lint::mask;
 
@@ -40,16 +41,7 @@ pub(super) fn brief(text: &str) -> String {
 
 /// `1h30m`
 pub(super) fn duration(span: Duration) -> String {
-    let mut rest = span.as_millis();
-    let mut text = String::new();
-    for (unit, unit_ms) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
-        let (count, left) = (rest / unit_ms, rest % unit_ms);
-        if 0 < count {
-            text.push_str(&format!("{count}{unit}"));
-        }
-        rest = left;
-    }
-    if text.is_empty() { "0s".to_owned() } else { text }
+    format_duration(span)
 }
 
 /// `6 attempts, 2s × 2 up to 10m`

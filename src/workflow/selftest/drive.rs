@@ -171,7 +171,7 @@ impl<'d> Driver<'d> {
     }
 
     fn shell(&self) -> Shell<'d> {
-        Shell { secrets: self.secrets, link: &|run, step| format!("https://hence.test/approve/{run}/{step}") }
+        Shell { secrets: self.secrets, link: &|run, question| format!("https://hence.test/approve/{run}/{question}") }
     }
 
     fn time_out(&mut self) -> Result<(), String> {

@@ -1,0 +1,33 @@
+//! `cargo bench --bench load`: how much the real binary takes in and runs, beside a bare axum handler
+//! in the same run. Prints figures and ratios, and judges nothing.
+//!
+//! The server, the floor and the sink of calls are processes of their own; this process sends.
+//! `-- --quick` measures less; `-- --only TEXT` measures the scenarios whose line holds the text.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench measures with the wall clock, prints, and has failed when it cannot go on"
+)]
+
+mod client;
+mod floor;
+mod project;
+mod scenarios;
+mod server;
+
+use std::time::Duration;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("--serve-floor") => floor::serve(floor::parse),
+        Some("--serve-sink") => floor::serve(floor::answer),
+        _ => {
+            let quick = arguments.iter().any(|argument| argument == "--quick");
+            let only = arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1)).cloned();
+            let seconds = if quick { 2 } else { 8 };
+            scenarios::measure(&scenarios::Plan { time: Duration::from_secs(seconds), quick, only });
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The project that is served: as many workflows as asked for, one of which is called.
+
+use std::fmt::Write;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// What the called workflow does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Its `if` is false: the event is stored, no run begins.
+    NotMatched,
+    /// A run with so many steps that call nothing.
+    Steps(usize),
+    /// A condition, a call and its history; the caller is answered at once.
+    Call,
+    /// The same, and the caller is answered with the result.
+    CallAnswered,
+}
+
+/// Writes the project; gives the path of the hook.
+pub(crate) fn write(dir: &Path, work: Work, workflows: usize, sink: SocketAddr) -> &'static str {
+    fs::create_dir_all(dir.join("workflows")).unwrap();
+    let limits = "limits: {backlog: 10000000, running: 1024}\n";
+    fs::write(dir.join("hence.yaml"), format!("{limits}egress: {{allow: [\"{sink}\"]}}\n")).unwrap();
+    for n in 1..workflows {
+        let text = format!("when: [{{webhook: {{path: other/{n}, verify: none}}}}]\nsteps: [{{script: 1 + {n}}}]\n");
+        fs::write(dir.join(format!("workflows/other-{n}.yaml")), text).unwrap();
+    }
+    let respond = if work == Work::CallAnswered { ", respond: {wait: 30s}" } else { "" };
+    let mut text = format!("when: [{{webhook: {{path: work, verify: none{respond}}}}}]\n");
+    match work {
+        Work::NotMatched => text.push_str("if: event.body.amount < 0\nsteps: [{stop: 1}]\n"),
+        Work::Steps(count) => {
+            text.push_str("if: event.body.amount > 10\nsteps:\n");
+            for n in 0..count {
+                writeln!(text, "  - script: event.body.amount + {n}").unwrap();
+            }
+        }
+        Work::Call | Work::CallAnswered => {
+            let with = format!(
+                "{{url: \"http://{sink}/contacts\", json: {{email: \"${{event.body.email}}\", amount: \"${{event.body.amount}}\"}}}}"
+            );
+            writeln!(text, "if: event.body.amount > 10\nsteps:\n  - id: contact\n    call: http.post\n    with: {with}").unwrap();
+        }
+    }
+    fs::write(dir.join("workflows/work.yaml"), text).unwrap();
+    "/hooks/work"
+}
+
+/// A JSON body of about so many bytes.
+pub(crate) fn body(bytes: usize) -> String {
+    let fixed = r#"{"email":"ada@example.com","amount":5000,"items":[""#;
+    let filler = "x".repeat(bytes.saturating_sub(fixed.len() + 3));
+    format!("{fixed}{filler}\"]}}")
+}
