@@ -1,4 +1,4 @@
-//! `hence run --dry`: the requests that a run would send, and nothing sent.
+//! `hence run --dry`: what a run would send, say and start, and nothing sent.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,20 +16,24 @@ use crate::domain::secret::{MASK, Secret, Secrets};
 use crate::domain::time::Timestamp;
 use crate::domain::{Map, Value};
 use crate::workflow::problem::Problem;
-use crate::workflow::selftest::{self, Ended, EventFile, MadeCall, Mocks};
+use crate::workflow::selftest::{self, Act, Comes, Deed, Ended, EventFile, MadeCall, Mocks, Scene};
 
 /// What a run would do.
 #[derive(Debug)]
 pub struct Dry {
-    /// The requests, in order: step, call, method, url, headers, body. Secrets are masked.
-    pub requests: Vec<Value>,
+    /// What it would do, in order: requests (step, call, method, url, headers, body), events that it emits, runs that it
+    /// starts, questions to people, waits for events, the answer to the caller. Secrets are masked.
+    pub acts: Vec<Value>,
     /// Whether the event starts a run at all.
     pub matched: bool,
     /// Why the run would fail, if every call were answered with an empty 200.
     pub trouble: Option<String>,
+    /// Whether it would go on only once an event comes.
+    pub waits: bool,
 }
 
-/// Runs a workflow for an event with this body, every call answered with an empty 200. Nothing is sent.
+/// Runs a workflow for an event with this body, every call answered with an empty 200, every question with yes. What it
+/// starts runs too. Nothing is sent.
 ///
 /// # Errors
 /// When there is no such workflow: why, and what is wrong with the project's files.
@@ -42,23 +46,45 @@ pub fn dry(dir: &Path, workflow: &str, body: Value, now: Timestamp) -> Result<Dr
         return Err((format!("there is no good workflow `{workflow}`; {there}"), errors));
     };
     // The mask takes the place of a secret before the request is made, so that no encoding of it gets out.
-    let masks = selftest::secret_names(loaded).into_iter().map(|name| (name, Secret::new(MASK)));
-    let masks = Secrets::new(masks.collect());
+    let names = selftest::with_children(&catalog, loaded).into_iter().flat_map(selftest::secret_names);
+    let masks = Secrets::new(names.map(|name| (name, Secret::new(MASK))).collect());
     let event = EventFile { body: Some(body), ..EventFile::default() };
-    let event = Arc::new(selftest::event(&event, loaded, now));
+    let events = [Arc::new(selftest::event(&event, loaded, now))];
     let none = BTreeMap::new();
     let mut mocks = Mocks::new(&none).or(json!({"status": 200, "headers": {}, "body": {}}));
-    let trace = selftest::drive(loaded, &event, &masks, &mut mocks);
-    let shown = |call: &MadeCall| request(call, &registry, &config.secrets).unwrap_or_else(|error| failed(call, &error));
+    let comes = Comes { all_approved: true, ..Comes::default() };
+    let trace = selftest::drive(Scene { catalog: &catalog, loaded, events: &events, secrets: &masks, comes: &comes }, &mut mocks);
+    let own = &loaded.workflow.name;
+    let acts = trace.acts.iter().map(|act| shown(act, own, &registry, &config.secrets)).collect();
     let matched = trace.ended != Some(Ended::NotMatched);
-    let trouble = trace.trouble.or(match trace.ended {
+    let waits = !trace.waits.is_empty();
+    let trouble = trace.trouble.filter(|_| !waits).or(match trace.ended {
         Some(Ended::Run(Outcome::Failed { step, error })) => {
             let at = step.map(|step| format!(" at {step}")).unwrap_or_default();
             Some(format!("with empty answers the run would fail{at}: {error}"))
         }
         Some(Ended::NotMatched | Ended::Run(Outcome::Succeeded { .. } | Outcome::Canceled)) | None => None,
     });
-    Ok(Dry { requests: trace.calls.iter().map(shown).collect(), matched, trouble })
+    Ok(Dry { acts, matched, trouble, waits })
+}
+
+/// What a run does, as data. What another workflow does names it.
+fn shown(act: &Act, own: &str, registry: &Registry, secrets: &Secrets) -> Value {
+    let mut shown = match &act.deed {
+        Deed::Call(call) => request(call, registry, secrets).unwrap_or_else(|error| failed(call, &error)),
+        Deed::Emit { step, kind, body } => json!({"step": step, "emit": kind, "with": body}),
+        Deed::Start { step, workflow, with, .. } => json!({"step": step, "run": workflow, "with": with}),
+        Deed::Ask { step, to, message } => json!({"step": step, "approve": {"to": to, "message": message}}),
+        Deed::Await { step, kind } => json!({"step": step, "wait": {"event": kind}}),
+        Deed::Respond { step, response } => json!({"step": step, "respond": response}),
+    };
+    if *act.workflow != *own
+        && let Value::Object(shown) = &mut shown
+    {
+        shown.insert("workflow".to_owned(), Value::from(&*act.workflow));
+    }
+    secrets.mask_value(&mut shown);
+    shown
 }
 
 /// A call as the request it would be.

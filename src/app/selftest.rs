@@ -42,7 +42,7 @@ pub fn selftest(dir: &Path, only: Option<&str>) -> Tested {
             workflow.file = Some(Arc::clone(&source.path));
             let cases = file.iter().flat_map(|file| &file.cases);
             let wanted = cases.filter(|case| only.is_none_or(|only| workflow.name.contains(only) || case.name.value.contains(only)));
-            workflow.results.extend(wanted.map(|case| selftest::run(loaded, case, &mut coverage)));
+            workflow.results.extend(wanted.map(|case| selftest::run(&catalog, loaded, case, &mut coverage)));
         }
         workflow.coverage = coverage.items(&loaded.workflow);
         workflow

@@ -25,7 +25,7 @@ pub(super) struct RunArgs {
     /// A JSON file with the event's body; - for standard input [default: the body {}]
     #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
-    /// Print the requests that a run would send, as JSON, and send nothing; needs no server
+    /// Print what a run would send, emit, start, ask and answer, as JSON, and send nothing; needs no server
     #[arg(long, conflicts_with_all = ["detach", "data", "url"])]
     dry: bool,
     /// The project folder of a dry run, in place of --project
@@ -81,9 +81,12 @@ fn dry(args: &RunArgs, event: Value) -> Result<Exit, Trouble> {
         let shown: String = problems.iter().map(|problem| format!("\n{}", render(problem, source(problem).as_deref()))).collect();
         Trouble::new(Exit::Problems, format!("{why}{shown}"))
     })?;
-    say_json(&Value::Array(dry.requests));
+    say_json(&Value::Array(dry.acts));
     if !dry.matched {
         note("no run begins: the workflow's `if` is false for this event");
+    }
+    if dry.waits {
+        note("here the run would wait for an event, for as long as it takes");
     }
     match dry.trouble {
         None => Ok(Exit::Fine),

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::drive::Driver;
 use crate::domain::Value;
 use crate::domain::admission::Lane;
@@ -17,12 +15,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::workflow::{StepKind, Trigger};
 use crate::store::Accept;
 use crate::workflow::catalog::Loaded;
+use crate::workflow::inside;
 use crate::workflow::start::{self, Considered};
-
-/// The largest body of an event that a workflow emits.
-const BODY_MAX_BYTES: usize = 1 << 20;
-/// The type of the event that says that a run ended.
-const RUN_ENDED: &str = "run.ended";
 
 /// Where a run comes from.
 #[derive(Debug, Clone, Default)]
@@ -63,24 +57,14 @@ impl Driver<'_> {
     }
 
     fn child(&mut self, name: &Arc<str>, body: &Value, now: Timestamp) -> Result<RunId, Failure> {
-        let bad = |message: String| Failure::new(FailureKind::BadInput, message);
         let catalog = self.executor.revisions.current();
-        let loaded = catalog.get(name).ok_or_else(|| bad(format!("there is no workflow `{name}` here, or its file has an error")))?;
+        let loaded = inside::child_workflow(catalog.get(name), name)?;
         let mut head = self.head(Source::Workflow, "run", body, now)?;
         let id = self.executor.ids.run(now);
         head.held.clone_from(&self.origin.held);
         head.held.extend(self.origin.lane.map(|lane| hex(&lane)));
         let event = Event::new(head, bytes(body));
-        let mut run = match start::consider(loaded, None, &event, id, &self.executor.secrets) {
-            Considered::Starts(run) => *run,
-            Considered::NotMatched(reason) => return Err(bad(format!("`{name}` was not started: {reason} for what it was given"))),
-        };
-        if run.lane.is_some_and(|lane| event.head.held.contains(&hex(&lane))) {
-            let message = format!("`{name}` was not started: its `concurrency` would let it wait for this run, which waits for it");
-            return Err(bad(message));
-        }
-        // A part of a run is never gathered with others: somebody waits for its own end.
-        run.gather = None;
+        let mut run = inside::child(loaded, &event, id, &self.executor.secrets, |lane| event.head.held.contains(&hex(lane)))?;
         run.parent = Some(self.run.id);
         let Event { mut head, body, .. } = event;
         head.matches.push(Match { workflow: Arc::clone(name), result: MatchResult::Run(id) });
@@ -106,8 +90,8 @@ impl Driver<'_> {
         if targets.is_empty() && self.origin.parent.is_none() {
             return;
         }
-        let body = ended(self.run.id, &name, outcome);
-        let mut head = self.bare_head(Source::Run, RUN_ENDED, now);
+        let body = inside::ended(self.run.id, &name, outcome);
+        let mut head = self.bare_head(Source::Run, inside::RUN_ENDED, now);
         let topic = self.origin.parent.map(|_| child_topic(self.run.id));
         topic.iter().for_each(|topic| head.path = topic.to_string());
         let accept = self.accept(head, &body, &targets, topic);
@@ -134,15 +118,7 @@ impl Driver<'_> {
     }
 
     fn head(&self, source: Source, kind: &str, body: &Value, now: Timestamp) -> Result<EventHead, Failure> {
-        let bad = |message: String| Failure::new(FailureKind::BadInput, message);
-        if DEPTH_MAX <= self.origin.depth {
-            let message = format!("events have led to one another {DEPTH_MAX} times: this looks like a circle of workflows, and ends here");
-            return Err(bad(message));
-        }
-        let size = bytes(body).len();
-        if BODY_MAX_BYTES < size {
-            return Err(bad(format!("the event has {size} bytes; the limit is {BODY_MAX_BYTES}: emit where the data is, not the data")));
-        }
+        inside::check_event(self.origin.depth, bytes(body).len())?;
         Ok(self.bare_head(source, kind, now))
     }
 
@@ -160,17 +136,6 @@ fn bytes(body: &Value) -> bytes::Bytes {
 
 fn hex(lane: &Lane) -> String {
     lane.key.0.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn ended(run: RunId, workflow: &str, outcome: &Outcome) -> Value {
-    let status = Status::from(outcome);
-    match outcome {
-        Outcome::Succeeded { output } => json!({"run": run, "workflow": workflow, "status": status, "output": output}),
-        Outcome::Failed { step, error } => {
-            json!({"run": run, "workflow": workflow, "status": status, "step": step, "error": error})
-        }
-        Outcome::Canceled => json!({"run": run, "workflow": workflow, "status": status}),
-    }
 }
 
 fn failed(todo: &Todo<'_>, error: Failure) -> Fact {

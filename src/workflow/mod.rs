@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod compile;
 pub mod evaluate;
 pub mod file;
+pub mod inside;
 pub mod lint;
 pub mod matching;
 pub mod plan;

@@ -175,7 +175,7 @@ pub mod codes {
         BROKEN_MODULE = "broken-module", "The workflow uses a script file that cannot be compiled.";
         UNKNOWN_CONNECTOR = "unknown-connector", "A call of a connector that does not exist.";
         UNKNOWN_ACTION = "unknown-action", "A call of an action that the connector does not have.";
-        UNKNOWN_WORKFLOW = "unknown-workflow", "A test file without the workflow that it would test.";
+        UNKNOWN_WORKFLOW = "unknown-workflow", "A workflow that does not exist: one that `run` names, or that a test file would test.";
         UNKNOWN_STEP = "unknown-step", "`steps.ID` of a step that does not exist.";
         STEP_NOT_RUN = "step-not-run", "The output of a step that cannot have run there.";
         STEP_MAY_NOT_RUN = "step-may-not-run", "The output of a step that may not have run, used as if it had.";
@@ -186,6 +186,13 @@ pub mod codes {
         ALWAYS_TRUE = "always-true", "A condition that is true whatever happens.";
         NEVER_TRUE = "never-true", "A condition or a case that can never be met.";
         SCHEDULE_IN_THE_PAST = "schedule-in-the-past", "A schedule whose time has passed.";
+        UNKNOWN_INPUT = "unknown-input", "`input.NAME` that the workflow does not declare.";
+        UNSET_VARIABLE = "unset-variable", "`vars.NAME` that nothing sets.";
+        UNHEARD_EVENT = "unheard-event", "The type of an event that has no other side, and is nearly one that has.";
+        ENDLESS_START = "endless-start", "A workflow whose every run leads to another one of its own.";
+        CONSTANT_KEY = "constant-key", "A `key` that is the same for every event.";
+        USELESS_RETRY = "useless-retry", "`retry` at a step that ends each time alike.";
+        NO_CALLER = "no-caller", "An answer that nobody waits for.";
         UNKNOWN_CONNECTION = "unknown-connection", "A call through a connection that `hence.yaml` does not have.";
     }
 }

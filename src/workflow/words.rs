@@ -3,8 +3,17 @@
 /// The choice nearest to `word`, if one is near enough to be meant.
 #[must_use]
 pub fn nearest<'c>(word: &str, choices: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    within((word.chars().count() / 2).clamp(1, 3), word, choices)
+}
+
+/// The choice that `word` is a slip of the pen from: nearer than [`nearest`], for words that may be meant as they are.
+#[must_use]
+pub fn slip<'c>(word: &str, choices: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    within((word.chars().count() / 4).min(2), word, choices).filter(|found| *found != word)
+}
+
+fn within<'c>(allowed: usize, word: &str, choices: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let word = word.to_lowercase();
-    let allowed = (word.chars().count() / 2).clamp(1, 3);
     choices
         .into_iter()
         .map(|choice| (distance(&word, &choice.to_lowercase()), choice))
@@ -74,6 +83,16 @@ mod tests {
         check("Timeout", Some("timeout"));
         check("banana", None);
         check("", None);
+    }
+
+    #[test]
+    fn a_slip_is_nearer() {
+        let check = |word, expected| assert_eq!(slip(word, ["order.placed", "a"]), expected, "{word}");
+        check("order.plcaed", Some("order.placed"));
+        check("order.place", Some("order.placed"));
+        check("order.closed", None);
+        check("b", None);
+        check("a", None);
     }
 
     #[test]

@@ -137,11 +137,29 @@ fn each_slip_alone_is_rejected() {
     check(true, "{switch: a, cases: {1: [], x y: []}, default: []}");
     check(true, "{if: a, stop: }");
     check(true, "{wait: {until: now()}}");
+    check(true, "{emit: order.paid, with: {a: 1}}");
+    check(true, "{run: other, with: {a: '${event.body}'}, timeout: 1h, retry: {attempts: 2}}");
+    check(true, "{wait: {event: order.paid, if: event.body.ok, for: 3d, else: []}}");
+    check(true, "{approve: {to: a, message: b, within: 3d, notify: [], else: []}}");
+    check(true, "{respond: {status: 201, headers: {X-A: b}, json: {a: 1}}}");
+    check(true, "{respond: {}}");
+    check(true, "{script: 1, timeout: 5s}");
+    check(true, "{call: http.get, undo: [{call: http.post}]}");
     for step in [
         "{call: http}",
         "{call: http.get, rerty: 3}",
         "{call: http.get, script: 1}",
-        "{script: 1, timeout: 5s}",
+        "{script: 1, undo: []}",
+        "{script: 1, with: {}}",
+        "{emit: a b}",
+        "{emit: a, run: b}",
+        "{wait: {event: a, until: b}}",
+        "{wait: {event: a, else: []}}",
+        "{wait: {if: a}}",
+        "{approve: {to: a}}",
+        "{approve: {to: a, message: b, on: c}}",
+        "{respond: {json: 1, text: a}}",
+        "{respond: hello}",
         "{foreach: a}",
         "{foreach: a, parallel: {a: []}, steps: []}",
         "{foreach: a, parallel: 101, steps: []}",
@@ -159,9 +177,67 @@ fn each_slip_alone_is_rejected() {
         "{id: a-b, script: 1}",
         "{set: {a: '${b}'}}",
         "{id: a}",
-        "{emit: a}",
         "text",
     ] {
         check(false, step);
+    }
+}
+
+#[test]
+fn each_slip_at_the_top_is_rejected() {
+    let schema = Validator::new();
+    let check = |expected: bool, line: &str| {
+        let text = format!("when: [manual]\nsteps: []\n{line}\n");
+        assert_eq!(schema.errors(&read(&text).unwrap()).is_none(), expected, "{line}");
+    };
+    check(true, "input: {a: string, b: {type: integer, default: 5}, c: {default: '${event.id}'}, d: {required: true, enum: [1, x]}}");
+    check(true, "vars: {a: 1, b: [x], c: '${event.id}'}");
+    check(true, "concurrency: {key: event.body.id, limit: 10000, mode: restart}");
+    check(true, "concurrency: {}");
+    check(true, "debounce: {key: event.body.id, for: 5s}");
+    check(true, "batch: {size: 1000, within: 1m}");
+    check(true, "throttle: {limit: 1000, per: 1m}");
+    check(true, "on_cancel: [{script: 1}]\nfinally: [{script: 1}]");
+    for line in [
+        "input: [a]",
+        "input: {a: text}",
+        "input: {a-b: string}",
+        "input: {a: {type: integer, default: x}}",
+        "input: {a: {required: true, default: 1}}",
+        "input: {a: {requird: true}}",
+        "vars: {a-b: 1}",
+        "vars: 1",
+        "concurrency: {limit: 0}",
+        "concurrency: {limit: 10001}",
+        "concurrency: {mode: wait}",
+        "debounce: {key: a}",
+        "debounce: {for: 0s}",
+        "batch: {size: 5}",
+        "batch: {size: 1001, within: 1m}",
+        "throttle: {limit: 5}",
+        "throttle: {limit: 5, per: 1m}\nbatch: {size: 5, within: 1m}",
+        "debounce: {for: 5s}\nbatch: {size: 5, within: 1m}",
+        "debounce: {for: 5s}\nthrottle: {limit: 5, per: 1m}",
+        "on_cancel: fail",
+        "finally: {script: 1}",
+    ] {
+        check(false, line);
+    }
+    let trigger = |expected: bool, trigger: &str| {
+        let text = format!("when: [{trigger}]\nsteps: []\n");
+        assert_eq!(schema.errors(&read(&text).unwrap()).is_none(), expected, "{trigger}");
+    };
+    trigger(true, "{event: {type: order.paid, if: event.body.ok}}");
+    trigger(true, "{run: {workflow: other, outcome: [failed, canceled]}}");
+    trigger(true, "{run: {workflow: other, outcome: failed}}");
+    for slip in [
+        "{event: order.paid}",
+        "{event: {type: a b}}",
+        "{event: {}}",
+        "{run: {}}",
+        "{run: {workflow: a, outcome: []}}",
+        "{run: {workflow: a, outcome: waiting}}",
+    ] {
+        trigger(false, slip);
     }
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use ring::digest;
 
+use super::across::Outlook;
 use super::sources::SourceFile;
 use super::uses::mentioned;
 use super::{Loaded, Problem};
 use crate::domain::id::Revision;
 use crate::script::{Engine, ScriptFile};
 use crate::workflow::compile::{Compiled, Context, compile};
-use crate::workflow::file::{Report, TriggerFile, read_workflow};
+use crate::workflow::file::{Report, TriggerFile, WorkflowFile, read_workflow};
 use crate::workflow::lint::{self, Subject};
 use crate::workflow::problem::codes;
 use crate::workflow::yaml::{self, Node, Span};
@@ -88,19 +89,38 @@ pub(super) struct Ready {
     pub(super) trigger_spans: Vec<Span>,
 }
 
-/// Loads one file. The problems are those of the file, warnings included.
-pub(super) fn load(source: &SourceFile, library: &Library<'_>, context: &Context<'_>) -> (Option<Ready>, Vec<Problem>) {
+/// What became of one file.
+pub(super) struct Read {
+    /// The workflow, if it can run.
+    pub(super) ready: Option<Ready>,
+    /// The problems of the file, warnings included.
+    pub(super) problems: Vec<Problem>,
+    /// What it says of others, as far as it could be read.
+    pub(super) outlook: Outlook,
+}
+
+/// Loads one file.
+pub(super) fn load(source: &SourceFile, library: &Library<'_>, context: &Context<'_>) -> Read {
     let (node, problems) = yaml::parse(&source.path, &source.text);
     let mut report = Report::new(Arc::clone(&source.path));
     problems.into_iter().for_each(|problem| report.push(problem));
-    let ready = node.and_then(|node| compile_node(&node, source, library, context, &mut report));
-    let problems = report.into_problems();
-    let ready = ready.map(|ready| Ready { loaded: Loaded { problems: problems.clone(), ..ready.loaded }, ..ready });
-    (ready, problems)
+    let file = node.as_ref().and_then(|node| read_workflow(node, &mut report));
+    let outlook = Outlook {
+        name: file.as_ref().map(|file| file.name.as_ref().map_or_else(|| source.stem().into(), |name| Arc::clone(&name.value))),
+        mentions: file.as_ref().map(lint::mentions).unwrap_or_default(),
+    };
+    let ready = node.zip(file).and_then(|(node, file)| compile_node(&node, &file, source, library, context, &mut report));
+    Read { ready, problems: report.into_problems(), outlook }
 }
 
-fn compile_node(node: &Node, source: &SourceFile, library: &Library<'_>, context: &Context<'_>, report: &mut Report) -> Option<Ready> {
-    let file = read_workflow(node, report)?;
+fn compile_node(
+    node: &Node,
+    file: &WorkflowFile,
+    source: &SourceFile,
+    library: &Library<'_>,
+    context: &Context<'_>,
+    report: &mut Report,
+) -> Option<Ready> {
     let complete = !report.has_errors();
     let mut names = BTreeSet::new();
     let mut unusable: Vec<RangeInclusive<u32>> = Vec::new();
@@ -116,13 +136,13 @@ fn compile_node(node: &Node, source: &SourceFile, library: &Library<'_>, context
     let files: Vec<(String, String)> =
         std::iter::once(source).chain(scripts).map(|file| (file.path.to_string(), file.text.to_string())).collect();
     let mut found = Report::new(Arc::clone(&source.path));
-    let compiled = compile(&file, (source.stem(), &source.text), revision(&files), &library.engine, context, &mut found);
+    let compiled = compile(file, (source.stem(), &source.text), revision(&files), &library.engine, context, &mut found);
     // Code that uses a broken module cannot be compiled either: that was said.
     let told = |problem: &Problem| problem.code == codes::BAD_SCRIPT && unusable.iter().any(|lines| lines.contains(&problem.line));
     found.into_problems().into_iter().filter(|problem| !told(problem)).for_each(|problem| report.push(problem));
     if let Some(now) = context.lint_at {
         let engine = &library.engine;
-        lint::check(&Subject { node, file: &file, source: &source.text, complete, engine, context, now }, report);
+        lint::check(&Subject { node, file, source: &source.text, complete, engine, context, now }, report);
     }
     let compiled = compiled.filter(|_| !report.has_errors())?;
     let Compiled { workflow, program, secrets } = compiled;

@@ -1,5 +1,6 @@
 //! The loaded set: every good workflow, found by name, by path and by schedule. A bad file never stops a good one.
 
+mod across;
 mod current;
 mod load;
 mod routes;
@@ -83,10 +84,19 @@ impl Catalog {
         let (library, mut problems) = load::Library::new(sources.scripts(), context);
         let mut catalog = Self::default();
         let mut files: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
-        for source in sources.workflows() {
-            let (loaded, found) = load::load(source, &library, context);
-            problems.extend(found);
-            let Some(ready) = loaded else { continue };
+        let read: Vec<load::Read> = sources.workflows().iter().map(|source| load::load(source, &library, context)).collect();
+        let (outlooks, read): (Vec<across::Outlook>, Vec<_>) =
+            read.into_iter().map(|load::Read { ready, problems, outlook }| (outlook, (ready, problems))).unzip();
+        let across = across::Across::new(&outlooks);
+        for (source, (outlook, (ready, mut found))) in sources.workflows().iter().zip(outlooks.iter().zip(read)) {
+            if context.lint_at.is_some() {
+                found.extend(across.check(outlook, &source.path));
+                found.sort_by_key(|problem| (problem.line, problem.column));
+            }
+            let ready = ready.filter(|_| !found.iter().any(Problem::is_error));
+            problems.extend(found.iter().cloned());
+            let Some(mut ready) = ready else { continue };
+            ready.loaded.problems = found;
             if let Err(problem) = catalog.add(ready, source, &mut files) {
                 problems.push(*problem);
             }
@@ -103,7 +113,8 @@ impl Catalog {
         let context = &Context { lint_at: None, ..*context };
         let sources = Sources::from_files(files.iter().cloned());
         let (library, mut problems) = load::Library::new(sources.scripts(), context);
-        let (loaded, found) = sources.workflows().first().map(|own| load::load(own, &library, context)).unwrap_or_default();
+        let read = sources.workflows().first().map(|own| load::load(own, &library, context));
+        let (loaded, found) = read.map(|read| (read.ready, read.problems)).unwrap_or_default();
         problems.extend(found);
         loaded.map(|ready| ready.loaded).ok_or(problems)
     }

@@ -20,12 +20,18 @@ impl Compiler<'_, '_> {
 
     fn input(&mut self, file: &InputFile) -> Option<Input> {
         self.check_name(&file.name, "input");
-        if let (Some(default), true) = (&file.default, file.default.as_ref().is_some_and(|node| !node.holds_code())) {
-            let value = default.to_value();
-            if !file.kind.fits(&value) {
-                let message = format!("the default of `{}` is {}, not of type {}", file.name.value, default.kind_name(), file.kind.word());
-                self.report.error(codes::WRONG_TYPE, default.span, message, "let the two fit");
-            }
+        let constant = file.default.as_ref().filter(|node| !node.holds_code());
+        if let Some(default) = constant.filter(|node| !file.kind.fits(&node.to_value())) {
+            let message = format!("the default of `{}` is {}, not of type {}", file.name.value, default.kind_name(), file.kind.word());
+            self.report.error(codes::WRONG_TYPE, default.span, message, "let the two fit");
+        }
+        if let Some(wrong) = file.one_of.iter().find(|value| !file.kind.fits(value)) {
+            let message = format!("`enum` of `{}` has {wrong}, which is not of type {}", file.name.value, file.kind.word());
+            self.report.error(codes::WRONG_TYPE, file.name.span, message, "let the two fit");
+        }
+        if let Some(default) = constant.filter(|node| !file.one_of.is_empty() && !file.one_of.contains(&node.to_value())) {
+            let message = format!("the default of `{}` is none of its `enum`", file.name.value);
+            self.report.error(codes::BAD_VALUE, default.span, message, "let the two fit");
         }
         let default = file.default.as_ref().map(|node| self.tree(Some(node), &format!("input.{}.default", file.name.value)));
         let (name, one_of, description) = (Arc::clone(&file.name.value), file.one_of.clone(), file.description.clone());

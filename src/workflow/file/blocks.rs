@@ -56,9 +56,16 @@ pub(super) fn read_wait(entry: &Entry, depth: usize, report: &mut Report) -> Opt
     if fields.has("event") {
         return read_wait_event(fields, depth, report);
     }
-    let until = fields.required("until", "event.body.appointment", report).and_then(|node| code(node, "until", report));
+    let until = fields.optional("until");
+    if until.is_none() {
+        let help = "add `event: order.paid`, or `until: event.body.appointment`; a span needs no map: `wait: 2h`";
+        report.error(codes::MISSING_KEY, entry.span, "`wait` needs `event` or `until`", help);
+        for key in ["event", "if", "for", "else"] {
+            fields.entry(key);
+        }
+    }
     fields.close(report);
-    until.map(|until| KindFile::Wait(WaitFile::Until(until)))
+    until.and_then(|node| code(node, "until", report)).map(|until| KindFile::Wait(WaitFile::Until(until)))
 }
 
 fn read_wait_event(mut fields: Fields<'_>, depth: usize, report: &mut Report) -> Option<KindFile> {

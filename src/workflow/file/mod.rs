@@ -17,9 +17,11 @@ mod written;
 /// Bounds and words that the schema names too.
 pub(crate) mod limits {
     pub(crate) use super::blocks::{PARALLEL_LIMIT, ROUNDS_LIMIT};
+    pub(crate) use super::read::EVENT_TYPE_BYTES;
     pub(crate) use super::retry::{ATTEMPTS, FACTOR};
+    pub(crate) use super::start::{BATCH_LIMIT, CONCURRENCY_LIMIT, INPUTS, THROTTLE_LIMIT};
     pub(crate) use super::steps::BRANCHES_LIMIT;
-    pub(crate) use super::triggers::METHODS;
+    pub(crate) use super::triggers::{METHODS, OUTCOMES};
     pub(crate) use super::verify::{SCHEMES, SECRETS};
 }
 

@@ -27,6 +27,9 @@ pub(crate) fn code(node: &Node, key: &str, report: &mut Report) -> Option<CodeTe
     if node.as_text().is_none_or(|text| text.trim().is_empty()) {
         let (what, help) = match key {
             "fail" => ("text", "write what went wrong, as in `fail: \"no customer ${event.body.number}\"`".to_owned()),
+            "to" | "message" | "xml" | "text" | "html" | "redirect" => {
+                ("text", format!("write `{key}: \"some text, ${{event.body.name}}\"`; `${{ }}` holds an expression"))
+            }
             _ => ("code", format!("write an expression, as in `{key}: event.body.amount > 10`; quotes help with special characters")),
         };
         wrong(node, key, what, help, report);

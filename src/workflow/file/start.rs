@@ -85,11 +85,9 @@ pub(super) fn read_gathering(fields: &mut Fields<'_>, report: &mut Report) -> Op
             "keep one of the two; the other one can stand in a workflow that this one starts with `run`",
         );
     }
-    match (debounce, batch) {
-        (Some(entry), _) => read_debounce(entry, report),
-        (None, Some(entry)) => read_batch(entry, report),
-        (None, None) => None,
-    }
+    let debounce = debounce.and_then(|entry| read_debounce(entry, report));
+    let batch = batch.and_then(|entry| read_batch(entry, report));
+    debounce.or(batch)
 }
 
 fn read_debounce(entry: &Entry, report: &mut Report) -> Option<GatheringFile> {

@@ -75,6 +75,10 @@ fn read_run(entry: &Entry, report: &mut Report) -> Option<RunTriggerFile> {
     let workflow = fields.required("workflow", "capture-lead", report).and_then(|node| text(node, "workflow", report));
     let outcomes = fields.optional("outcome").map(|node| {
         let items = if node.kind == Kind::Text { std::slice::from_ref(node) } else { list(node, "outcome", report).unwrap_or_default() };
+        if items.is_empty() && matches!(node.kind, Kind::List(_)) {
+            let help = "write `outcome: failed`, or take it away for every end";
+            report.error(codes::BAD_VALUE, node.span, "`outcome` is empty: no end would start a run", help);
+        }
         items.iter().filter_map(|item| choice(item, "outcome", &OUTCOMES, report)).collect()
     });
     fields.close(report);

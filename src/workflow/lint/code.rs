@@ -3,7 +3,8 @@
 use super::scan::{Token, scan};
 use crate::script::holes;
 use crate::workflow::file::{
-    ChildFile, CodeText, EmitFile, KindFile, OnErrorFile, RespondBodyFile, RespondFile, StepFile, TriggerFile, WaitFile, WorkflowFile,
+    ChildFile, CodeText, EmitFile, GatheringFile, KindFile, OnErrorFile, RespondBodyFile, RespondFile, StepFile, TriggerFile, WaitFile,
+    WorkflowFile,
 };
 use crate::workflow::yaml::{Node, Place, Span, trace};
 
@@ -12,6 +13,10 @@ use crate::workflow::yaml::{Node, Place, Span, trace};
 pub(super) enum Role {
     /// It has to be true or false; the key it stands under.
     Condition(&'static str),
+    /// The same of a `wait` for an event: there `event` is the one that came.
+    Arriving,
+    /// `key` of what runs share: `concurrency`, `debounce`, …
+    Key(&'static str),
     /// `switch`.
     Switch,
     /// `foreach`.
@@ -69,14 +74,31 @@ impl<'f> Piece<'f> {
     }
 }
 
-/// What is evaluated before any step has run: the keys of `dedupe`, and the workflow's `if`.
+/// What is evaluated before any step has run: keys, defaults, and the conditions of triggers and workflow.
 pub(super) fn of_event(file: &WorkflowFile) -> Vec<Piece<'_>> {
-    let keys = file.triggers.iter().filter_map(|trigger| match trigger {
-        TriggerFile::Webhook(webhook) => webhook.dedupe.as_ref().map(|dedupe| Piece::whole(Role::Value, &dedupe.key)),
-        TriggerFile::Event(event) => event.condition.as_ref().map(|code| Piece::whole(Role::Condition("if"), code)),
-        TriggerFile::Schedule(_) | TriggerFile::Run(_) | TriggerFile::Manual => None,
+    let mut found: Vec<Piece<'_>> = Vec::new();
+    for trigger in &file.triggers {
+        match trigger {
+            TriggerFile::Webhook(webhook) => found.extend(webhook.dedupe.iter().map(|dedupe| Piece::whole(Role::Value, &dedupe.key))),
+            TriggerFile::Event(event) => found.extend(event.condition.iter().map(|code| Piece::whole(Role::Condition("if"), code))),
+            TriggerFile::Schedule(_) | TriggerFile::Run(_) | TriggerFile::Manual => {}
+        }
+    }
+    found.extend(file.condition.iter().map(|code| Piece::whole(Role::Condition("if"), code)));
+    let defaults = file.input.iter().filter_map(|input| input.default.as_ref());
+    for node in defaults.chain(file.vars.iter().map(|(_, node)| node)) {
+        node.for_each_text(&mut |text| of_text(Role::Value, &text.raw, text.place, &mut found));
+    }
+    let gathering = file.gathering.as_ref().map(|gathering| match gathering {
+        GatheringFile::Debounce { key, .. } => ("debounce", key),
+        GatheringFile::Batch { key, .. } => ("batch", key),
     });
-    keys.chain(file.condition.as_ref().map(|code| Piece::whole(Role::Condition("if"), code))).collect()
+    let concurrency = file.concurrency.as_ref().map(|concurrency| ("concurrency", &concurrency.key));
+    let throttle = file.throttle.as_ref().map(|throttle| ("throttle", &throttle.key));
+    for (rule, key) in [concurrency, gathering, throttle].into_iter().flatten() {
+        found.extend(key.iter().map(|code| Piece::whole(Role::Key(rule), code)));
+    }
+    found
 }
 
 /// A step's conditions: its own `if`, or the one it branches on.
@@ -104,8 +126,10 @@ pub(super) fn of_step(step: &StepFile) -> Vec<Piece<'_>> {
         KindFile::Wait(WaitFile::Until(code)) => found.push(Piece::whole(Role::Time, code)),
         KindFile::Fail(code) => of_text(Role::Value, &code.text, code.place, &mut found),
         KindFile::Stop(code) => found.extend(code.as_ref().map(|code| Piece::whole(Role::Value, code))),
-        // The condition of a wait looks at the event that came, not at the run's own.
-        KindFile::Wait(WaitFile::For(_) | WaitFile::Event { .. }) => {}
+        KindFile::Wait(WaitFile::Event { condition, .. }) => {
+            found.extend(condition.as_ref().map(|code| Piece::whole(Role::Arriving, code)));
+        }
+        KindFile::Wait(WaitFile::For(_)) => {}
         KindFile::Approve(approve) => {
             [&approve.to, &approve.message].into_iter().for_each(|code| of_text(Role::Value, &code.text, code.place, &mut found));
         }

@@ -14,9 +14,10 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     for_each_piece(subject.file, &mut |piece| {
         match piece.role {
             Role::Condition(key) => constant(piece, key, subject, report),
+            Role::Arriving => constant(piece, "if", subject, report),
             Role::Items => items(piece, subject, report),
             Role::Time => time(piece, subject, report),
-            Role::Switch | Role::With | Role::Value => {}
+            Role::Key(_) | Role::Switch | Role::With | Role::Value => {}
         }
         comparisons(piece, subject, report);
     });
@@ -114,7 +115,9 @@ fn comparisons(piece: &Piece<'_>, subject: &Subject<'_>, report: &mut Report) {
             (Operand::Path(path), Operand::Literal(text)) | (Operand::Literal(text), Operand::Path(path)) => (path, text),
             _ => continue,
         };
-        if let Some((message, help)) = word_of_event(path, text, subject).filter(|_| text.kind == Kind::Text) {
+        // What comes later is no event of a trigger.
+        let is_own = text.kind == Kind::Text && piece.role != Role::Arriving;
+        if let Some((message, help)) = word_of_event(path, text, subject).filter(|_| is_own) {
             tell(piece, operator, message, &help, subject, report);
         }
     }
@@ -198,14 +201,14 @@ fn word_of_event(path: &[Token<'_>], word: &Token<'_>, subject: &Subject<'_>) ->
 }
 
 fn source(word: &str, subject: &Subject<'_>) -> Option<(String, String)> {
-    let all = [Source::Webhook, Source::Schedule, Source::Manual].map(Source::as_str);
+    let all = [Source::Webhook, Source::Schedule, Source::Manual, Source::Workflow, Source::Run].map(Source::as_str);
     if !all.contains(&word) {
         return Some((format!("`event.source` is never `{word}`"), words::suggest(word, &all)));
     }
     let triggers = &subject.file.triggers;
     let own: Vec<&str> = triggers.iter().map(|trigger| source_of(trigger).as_str()).collect();
-    // Without triggers there is another problem, and it was told.
-    if own.is_empty() || !subject.complete || own.contains(&word) {
+    // Without triggers there is another problem, and it was told. Every workflow may be started by another one.
+    if own.is_empty() || !subject.complete || own.contains(&word) || word == Source::Workflow.as_str() {
         return None;
     }
     Some((

@@ -6,10 +6,14 @@
 mod code;
 mod conditions;
 mod functions;
+mod idle;
 mod keys;
+mod mentions;
+mod names;
 mod references;
 mod schedule;
 mod secrets;
+mod steps_named;
 mod unreachable;
 mod unused;
 
@@ -24,6 +28,7 @@ use crate::domain::time::Timestamp;
 use crate::script::{Engine, scan};
 
 pub use keys::{check as look_for_keys, mask};
+pub use mentions::{About, Mention, mentions};
 pub use secrets::secrets_named;
 
 /// What the rules look at.
@@ -56,6 +61,8 @@ pub fn check(subject: &Subject<'_>, report: &mut Report) {
     conditions::check(subject, report);
     schedule::check(subject, report);
     functions::check(subject, report);
+    names::check(subject, report);
+    idle::check(subject, report);
     // A mistake may be the reason that nobody reads an output.
     if !report.has_errors() {
         unused::check(subject, report);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::code::{self, Piece};
-use super::scan::{Kind, Token};
+use super::steps_named::references;
 use super::unreachable::ends;
 use super::{Subject, suggestion};
 use crate::workflow::file::{KindFile, OnErrorFile, Report, StepFile, WaitFile};
@@ -17,61 +17,15 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         walk.piece(&piece);
     }
     let added = walk.block(&subject.file.steps);
-    // The handler is done after a failure anywhere.
     drop(walk.hide(added));
-    let before = walk.order;
-    let all: Vec<&str> = walk.placed.iter().filter(|(_, placed)| placed.order <= before).map(|(id, _)| *id).collect();
-    walk.set(&all, State::Maybe(Why::Failure));
-    walk.block(&subject.file.on_error);
-}
-
-/// One mention of a step's output.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reference<'t> {
-    /// The step's id, and where it stands.
-    pub(super) id: Token<'t>,
-    /// Whether the expression says what is so when the output is missing: `?.`, `??`, a comparison.
-    is_guarded: bool,
-}
-
-/// The mentions of steps in a piece of code.
-#[derive(Debug, Default)]
-pub(super) struct References<'t> {
-    /// One by one.
-    pub(super) list: Vec<Reference<'t>>,
-    /// Whether `steps` is also used as a whole, so that any of them may be meant.
-    pub(super) any: bool,
-}
-
-/// Finds the mentions of steps.
-pub(super) fn references<'t>(piece: &Piece<'t>) -> References<'t> {
-    let mut found = References::default();
-    let compares = |token: Option<&Token<'_>>| token.is_some_and(|token| token.is("==") || token.is("!="));
-    let mentions = piece.tokens.iter().enumerate().filter(|(_, token)| token.is_name("steps"));
-    for index in mentions.map(|(index, _)| index) {
-        let at = |ahead: usize| piece.tokens.get(index + ahead);
-        let is = |ahead: usize, symbol: &str| at(ahead).is_some_and(|token| token.is(symbol));
-        let before = piece.before(index, 1);
-        if before.is_some_and(|token| token.is(".") || token.is("?.")) || (is(1, ":") && !before.is_some_and(|token| token.is("?"))) {
-            continue;
-        }
-        if before.is_some_and(|token| ["let", "const", "for"].iter().any(|word| token.is_name(word)) || token.is("|")) {
-            // A name of its own: nothing is known about it.
-            return References { list: Vec::new(), any: true };
-        }
-        let by_name = is(1, ".") || is(1, "?.");
-        let by_text = (is(1, "[") || is(1, "?[")) && is(3, "]");
-        let id = at(2).filter(|id| if by_name { id.kind == Kind::Name && !is(3, "(") } else { by_text && id.kind == Kind::Text });
-        match id {
-            Some(id) => {
-                let next = at(if by_name { 3 } else { 4 });
-                let asks = next.is_some_and(|next| next.is("?.") || next.is("?[") || next.is("??"));
-                found.list.push(Reference { id: *id, is_guarded: asks || compares(next) || compares(before) });
-            }
-            None => found.any = true,
-        }
+    walk.undo();
+    // Handlers are done however far the run came.
+    for handler in [&subject.file.on_error, &subject.file.on_cancel, &subject.file.finally] {
+        let before = walk.order;
+        let all: Vec<&str> = walk.placed.iter().filter(|(_, placed)| placed.order <= before).map(|(id, _)| *id).collect();
+        walk.set(&all, State::Maybe(Why::Failure));
+        walk.block(handler);
     }
-    found
 }
 
 /// Why a step may not have run.
@@ -85,6 +39,10 @@ enum Why<'f> {
     Failure,
     /// Another branch of `parallel` with `any` may have been first.
     Race,
+    /// A person may have answered before it was done.
+    Answer,
+    /// What it waited for may not have come, and `else` been done in place of it.
+    Refusal,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -121,6 +79,16 @@ struct Walk<'f, 'r> {
     conditions: Vec<&'f str>,
     asked: Vec<&'f str>,
     order: usize,
+    undo: Vec<Undo<'f>>,
+}
+
+/// What takes a call back, and what could be seen at the call.
+struct Undo<'f> {
+    steps: &'f [StepFile],
+    call: Option<&'f str>,
+    state: HashMap<&'f str, State<'f>>,
+    loops: Vec<u32>,
+    order: usize,
 }
 
 impl<'f, 'r> Walk<'f, 'r> {
@@ -129,12 +97,14 @@ impl<'f, 'r> Walk<'f, 'r> {
         code::raw_ids(subject.node, &mut raw);
         let (mut placed, mut order) = (HashMap::new(), 0);
         place(&subject.file.steps, None, &mut order, &mut placed);
-        place(&subject.file.on_error, None, &mut order, &mut placed);
+        for handler in [&subject.file.on_error, &subject.file.on_cancel, &subject.file.finally] {
+            place(handler, None, &mut order, &mut placed);
+        }
         let mut ids: Vec<&str> = placed.keys().copied().collect();
         ids.sort_unstable();
         let (state, order) = (HashMap::new(), 0);
         let (open, loops, conditions, asked) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { subject, report, placed, ids, raw, state, open, loops, conditions, asked, order }
+        Self { subject, report, placed, ids, raw, state, open, loops, conditions, asked, order, undo: Vec::new() }
     }
 
     fn set(&mut self, ids: &[&'f str], state: State<'f>) {
@@ -175,7 +145,9 @@ impl<'f, 'r> Walk<'f, 'r> {
         self.asked.truncate(before.1);
         self.open.truncate(self.open.len() - usize::from(step.id.is_some()));
         if let Some(id) = &step.id {
-            self.set(&[&id.value], if is_sure { State::Sure } else { State::Maybe(Why::Failure) });
+            let is_refused = is_sure && goes_on_without(step);
+            let state = if is_sure { State::Sure } else { State::Maybe(Why::Failure) };
+            self.set(&[&id.value], if is_refused { State::Maybe(Why::Refusal) } else { state });
             added.push(&id.value);
         }
         if let (Some(condition), Some(_)) = (condition, &step.condition) {
@@ -225,16 +197,23 @@ impl<'f, 'r> Walk<'f, 'r> {
                 self.show(hidden, any.then_some(Why::Race))
             }
             KindFile::Call(call) => {
-                // Done only if the run fails later: what comes after cannot rely on it.
-                let inner = self.block(&call.undo);
-                drop(self.hide(inner));
+                // Done only if the run fails later: it is looked at when all steps are known.
+                if !call.undo.is_empty() {
+                    let (state, loops, order) = (self.state.clone(), self.loops.clone(), self.order);
+                    let call_id = step.id.as_ref().map(|id| &*id.value);
+                    self.undo.push(Undo { steps: &call.undo, call: call_id, state, loops, order });
+                    self.order += count(&call.undo);
+                }
                 Vec::new()
             }
             KindFile::Wait(WaitFile::Event { otherwise, .. }) => self.branches(&[(otherwise, Why::Branch), (&[], Why::Branch)]),
             KindFile::Approve(approve) => {
+                // The answer may come before all of them are done.
                 let notified = self.block(&approve.notify);
-                drop(self.hide(notified));
-                self.branches(&[(&approve.otherwise, Why::Branch), (&[], Why::Branch)])
+                let notified = self.hide(notified);
+                let mut added = self.show(notified, Some(Why::Answer));
+                added.extend(self.branches(&[(&approve.otherwise, Why::Branch), (&[], Why::Branch)]));
+                added
             }
             KindFile::Script(_)
             | KindFile::Set(_)
@@ -245,6 +224,25 @@ impl<'f, 'r> Walk<'f, 'r> {
             | KindFile::Fail(_)
             | KindFile::Stop(_) => Vec::new(),
         }
+    }
+
+    /// What takes calls back sees the call, what was there before it, and maybe what came after it.
+    fn undo(&mut self) {
+        let last = self.order;
+        while !self.undo.is_empty() {
+            for undo in std::mem::take(&mut self.undo) {
+                let Undo { steps, call, state, loops, order } = undo;
+                (self.state, self.loops) = (state, loops);
+                let later =
+                    self.placed.iter().filter(|(_, placed)| order < placed.order && placed.order <= last && placed.loop_line.is_none());
+                let later: Vec<&str> = later.map(|(id, _)| *id).filter(|id| !self.state.contains_key(id)).collect();
+                self.set(&later, State::Maybe(Why::Failure));
+                call.iter().for_each(|id| self.set(&[id], State::Sure));
+                self.order = order;
+                self.block(steps);
+            }
+        }
+        (self.order, self.state, self.loops) = (last, HashMap::new(), Vec::new());
     }
 
     /// Branches of which one is taken. One that ends the run has no part in what comes after.
@@ -310,6 +308,8 @@ impl<'f, 'r> Walk<'f, 'r> {
             Why::Branch => "it stands in a branch that may not be taken",
             Why::Failure => "it may have failed",
             Why::Race => "another branch may have been first",
+            Why::Answer => "the answer may come before it is done",
+            Why::Refusal => "what it waits for may not come, and its `else` lets the run go on",
         };
         let message = format!("the step `{id}` of line {} may have no output here: {why}", placed.span.line);
         let help = format!("write `steps.{id}?.…` or `steps.{id} ?? …`, or ask `steps.{id} != ()` first");
@@ -336,6 +336,21 @@ impl<'f, 'r> Walk<'f, 'r> {
             self.report.error(codes::STEP_NOT_RUN, span, message, help);
         }
     }
+}
+
+/// Whether the run goes on although what the step waited for did not come.
+fn goes_on_without(step: &StepFile) -> bool {
+    let otherwise = match &step.kind {
+        KindFile::Wait(WaitFile::Event { otherwise, .. }) => otherwise,
+        KindFile::Approve(approve) => &approve.otherwise,
+        _ => return false,
+    };
+    !otherwise.is_empty() && !ends(otherwise)
+}
+
+/// How many steps there are in a list, those inside them included.
+fn count(steps: &[StepFile]) -> usize {
+    steps.iter().map(|step| 1 + code::blocks(step).into_iter().map(count).sum::<usize>()).sum()
 }
 
 fn place<'f>(steps: &'f [StepFile], loop_line: Option<u32>, order: &mut usize, placed: &mut HashMap<&'f str, Placed>) {

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::references::references;
+use super::steps_named::references;
 use super::{Subject, code};
 use crate::workflow::file::{KindFile, Report};
 use crate::workflow::problem::codes;

@@ -1,6 +1,8 @@
 //! A JSON Schema (2020-12) of what this version runs, so that editors complete and check while one
 //! writes. It knows form alone: names, references and code are for `hence check`.
 
+mod requests;
+mod start;
 mod steps;
 mod triggers;
 mod values;
@@ -14,10 +16,10 @@ use crate::domain::Value;
 #[must_use]
 pub fn workflow() -> Value {
     let mut definitions = values::definitions();
-    for (name, schema) in steps::definitions().into_iter().chain(triggers::definitions()) {
+    for (name, schema) in steps::definitions().into_iter().chain(triggers::definitions()).chain(start::definitions()) {
         definitions.insert(name.to_owned(), schema);
     }
-    json!({
+    let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "hence workflow",
         "description": "One file in workflows/: when something happens and it matters, do these steps.",
@@ -45,10 +47,17 @@ pub fn workflow() -> Value {
                 "anyOf": [{"const": "fail"}, refer("steps")],
             },
             "retry": said(refer("retry"), "The default of its calls."),
+            "on_cancel": said(refer("steps"), "Steps that are done when a person has ended the run."),
+            "finally": said(refer("steps"), "Steps that are done last, however the run ended."),
             "timeout": said(refer("some_duration"), "How long a run may take, waiting included."),
         },
+        "dependentSchemas": start::alone(),
         "$defs": definitions,
-    })
+    });
+    if let (Some(Value::Object(properties)), Value::Object(start)) = (schema.get_mut("properties"), start::properties()) {
+        properties.extend(start);
+    }
+    schema
 }
 
 fn refer(name: &str) -> Value {

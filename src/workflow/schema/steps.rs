@@ -3,19 +3,24 @@
 
 use serde_json::json;
 
-use super::{refer, said};
+use super::{refer, requests, said};
 use crate::domain::{Map, Value};
 use crate::workflow::file::limits::{BRANCHES_LIMIT, PARALLEL_LIMIT, ROUNDS_LIMIT};
 
+/// The keys that say a step's kind, but `parallel`, which has two meanings.
+const KINDS: [&str; 14] =
+    ["call", "script", "set", "then", "switch", "foreach", "repeat", "wait", "approve", "run", "emit", "respond", "fail", "stop"];
+
 /// A step and its parts.
-pub(super) fn definitions() -> [(&'static str, Value); 5] {
-    [
+pub(super) fn definitions() -> Vec<(&'static str, Value)> {
+    let own = [
         ("steps", json!({"type": "array", "items": refer("step")})),
         ("step", step()),
         ("repeat", repeat()),
         ("branches", branches(&json!({"propertyNames": {"allOf": [refer("identifier"), {"not": {"const": "on_error"}}]}}))),
         ("cases", branches(&json!({}))),
-    ]
+    ];
+    own.into_iter().chain(requests::definitions()).collect()
 }
 
 fn branches(more: &Value) -> Value {
@@ -30,14 +35,13 @@ fn branches(more: &Value) -> Value {
 
 fn step() -> Value {
     let mut properties = Map::new();
-    for part in [common(), call(), blocks()] {
+    for part in [common(), call(), blocks(), requests::properties()] {
         if let Value::Object(part) = part {
             properties.extend(part);
         }
     }
     let kind = |keys: &[&str]| json!({"required": keys});
-    let kinds: Vec<Value> =
-        ["call", "script", "set", "then", "switch", "foreach", "repeat", "wait", "fail", "stop"].iter().map(|key| kind(&[key])).collect();
+    let kinds: Vec<Value> = KINDS.iter().map(|key| kind(&[key])).collect();
     let parallel = json!({"required": ["parallel"], "not": {"required": ["foreach"]}});
     json!({
         "type": "object",
@@ -45,11 +49,11 @@ fn step() -> Value {
         "properties": properties,
         "oneOf": kinds.into_iter().chain([parallel]).collect::<Vec<_>>(),
         "dependentRequired": {
-            "using": ["call"], "with": ["call"], "retry": ["call"], "timeout": ["call"], "at_most_once": ["call"],
-            "idempotency_key": ["call"], "then": ["if"], "else": ["then"], "switch": ["cases"], "cases": ["switch"],
+            "using": ["call"], "at_most_once": ["call"], "idempotency_key": ["call"], "undo": ["call"], "then": ["if"], "else": ["then"], "switch": ["cases"], "cases": ["switch"],
             "default": ["switch"], "foreach": ["steps"], "repeat": ["steps"], "as": ["foreach"], "any": ["parallel"],
         },
         "dependentSchemas": {
+            "with": {"anyOf": [kind(&["call"]), kind(&["run"]), kind(&["emit"])]},
             "steps": {"anyOf": [kind(&["foreach"]), kind(&["repeat"])]},
             "any": {"not": kind(&["foreach"])},
             "parallel": {
@@ -72,13 +76,9 @@ fn common() -> Value {
         },
         "script": said(refer("script"), "Rhai; the last value is the output."),
         "set": {"description": "Into `vars`: names and expressions.", "type": "object", "additionalProperties": refer("expression")},
-        "wait": {
-            "description": "How long, or until when.",
-            "anyOf": [
-                refer("some_duration"),
-                {"type": "object", "additionalProperties": false, "required": ["until"], "properties": {"until": refer("expression")}},
-            ],
-        },
+        "retry": said(refer("retry"), "How often it is tried again; a step with steps inside it is done anew as a whole."),
+        "timeout": said(refer("some_duration"), "How long it may take; for a call, each attempt, 30s when absent."),
+        "wait": said(refer("wait"), "How long, until when, or for which event."),
         "fail": said(refer("template"), "Ends the run as failed, with this text."),
         "stop": {"description": "Ends the run as succeeded, with this output.", "anyOf": [{"type": "null"}, refer("expression")]},
     })
@@ -93,11 +93,10 @@ fn call() -> Value {
             "examples": ["http.get", "http.post", "http.put", "http.patch", "http.delete", "http.request"],
         },
         "using": said(refer("text"), "A connection of hence.yaml; the one named like the connector when absent."),
-        "with": {"description": "The call's input: texts may hold `${ }`.", "type": "object"},
-        "retry": refer("retry"),
-        "timeout": said(refer("some_duration"), "How long one attempt may take; 30s when absent."),
+        "with": {"description": "The input of a call or a run, the body of an event: texts may hold `${ }`.", "type": "object"},
         "at_most_once": {"type": "boolean", "description": "A call that was interrupted is not repeated."},
         "idempotency_key": said(refer("expression"), "In place of the run's and the step's."),
+        "undo": said(refer("steps"), "Done if the run fails later: takes the call back."),
     })
 }
 

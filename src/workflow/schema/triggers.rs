@@ -4,12 +4,14 @@ use serde_json::json;
 
 use super::{refer, said};
 use crate::domain::Value;
-use crate::workflow::file::limits::{METHODS, SCHEMES, SECRETS};
+use crate::workflow::file::limits::{METHODS, OUTCOMES, SCHEMES, SECRETS};
 
 /// A trigger and its parts.
-pub(super) fn definitions() -> [(&'static str, Value); 6] {
+pub(super) fn definitions() -> [(&'static str, Value); 8] {
     [
         ("trigger", trigger()),
+        ("event_trigger", event()),
+        ("run_trigger", run()),
         ("webhook", webhook()),
         ("verify", verify()),
         ("hmac", hmac()),
@@ -29,6 +31,8 @@ fn trigger() -> Value {
             "properties": {
                 "webhook": said(refer("webhook"), "A request to /hooks/PATH."),
                 "schedule": said(refer("schedule"), "A due time."),
+                "event": said(refer("event_trigger"), "An event that a workflow emitted."),
+                "run": said(refer("run_trigger"), "The end of another workflow's run."),
                 "manual": {
                     "description": "It can be started with `hence run` and the API.",
                     "type": ["null", "object"],
@@ -37,6 +41,34 @@ fn trigger() -> Value {
             },
         },
     ]})
+}
+
+fn event() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["type"],
+        "properties": {
+            "type": said(refer("event_type"), "As `emit` has it."),
+            "if": said(refer("condition"), "Over the event; false: it does not concern the workflow."),
+        },
+    })
+}
+
+fn run() -> Value {
+    let outcomes = OUTCOMES.map(|(word, _)| word);
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["workflow"],
+        "properties": {
+            "workflow": said(refer("text"), "Whose run ended."),
+            "outcome": {
+                "description": "How it ended; every end when absent.",
+                "anyOf": [{"enum": outcomes}, {"type": "array", "minItems": 1, "items": {"enum": outcomes}}],
+            },
+        },
+    })
 }
 
 fn webhook() -> Value {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::domain::{Map, Value};
 use crate::workflow::compile::{NAME_BYTES, RESERVED, TAKEN};
-use crate::workflow::file::limits::{ATTEMPTS, FACTOR};
+use crate::workflow::file::limits::{ATTEMPTS, EVENT_TYPE_BYTES, FACTOR};
 
 const IDENTIFIER: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 const DURATION: &str = r"^\s*([0-9]+(ms|s|m|h|d))+\s*$";
@@ -21,6 +21,10 @@ pub(super) fn definitions() -> Map {
         ("identifier", json!({"type": "string", "pattern": IDENTIFIER, "maxLength": NAME_BYTES})),
         ("step_id", json!({"type": "string", "pattern": IDENTIFIER, "maxLength": NAME_BYTES, "not": {"enum": RESERVED.as_slice()}})),
         ("loop_name", json!({"type": "string", "pattern": IDENTIFIER, "maxLength": NAME_BYTES, "not": {"enum": TAKEN.as_slice()}})),
+        (
+            "event_type",
+            json!({"type": TEXT, "pattern": "^[A-Za-z0-9][A-Za-z0-9._/-]*$", "maxLength": EVENT_TYPE_BYTES, "examples": ["order.paid"]}),
+        ),
         ("secret_name", json!({"type": "string", "pattern": IDENTIFIER})),
         ("header_name", json!({"type": "string", "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"})),
         ("expression", json!({"type": TEXT, "pattern": r"\S", "not": {"type": "string", "pattern": r"^\s*\$\{[\s\S]*\}\s*$"}})),

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::drive::{Ended, MadeCall, Trace};
-use super::file::{Expect, ExpectedStatus};
-use crate::domain::Value;
+use super::file::{BODIES, Expect, ExpectedEvent, ExpectedStatus};
+use super::trace::{Ended, Trace};
 use crate::domain::journal::Outcome;
+use crate::domain::response::Response;
 use crate::domain::workflow::Workflow;
+use crate::domain::{Map, Value};
 
 /// One place where a run was not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,14 +28,14 @@ pub(super) fn differences(expect: &Expect, workflow: &Workflow, trace: &Trace) -
     let (status, output, error) = ending(trace);
     compare_status(expect, status, error.as_deref(), &mut found);
     if let Some(calls) = &expect.calls {
-        let got: Vec<Value> = trace.calls.iter().map(|call| Value::from(call.name())).collect();
+        let got: Vec<Value> = trace.calls().map(|(name, _)| Value::from(name)).collect();
         let expected: Vec<Value> = calls.iter().map(|name| Value::from(&**name)).collect();
         if got != expected {
             found.push(different("calls", &Value::from(expected), &Value::from(got)));
         }
     }
     for (name, expected) in &expect.with {
-        let calls: Vec<&MadeCall> = trace.calls.iter().filter(|call| call.name() == **name).collect();
+        let calls: Vec<&Value> = trace.inputs(name).collect();
         compare_with(name, expected, &calls, &mut found);
     }
     for (id, expected) in &expect.steps {
@@ -53,6 +54,15 @@ pub(super) fn differences(expect: &Expect, workflow: &Workflow, trace: &Trace) -
     if let Some(expected) = &expect.vars {
         compare("vars", expected, &Value::Object(trace.vars.clone()), &mut found);
     }
+    if let Some(expected) = &expect.emitted {
+        compare_emitted(expected, trace, &mut found);
+    }
+    if let Some(expected) = &expect.response {
+        match &trace.response {
+            Some(response) => compare("response", expected, &response_value(response), &mut found),
+            None => found.push(Difference { path: "response".to_owned(), expected: expected.to_string(), got: "no answer".to_owned() }),
+        }
+    }
     found
 }
 
@@ -63,7 +73,8 @@ fn ending(trace: &Trace) -> (ExpectedStatus, Option<Arc<Value>>, Option<String>)
             let at = step.as_ref().map(|step| format!("{step}: ")).unwrap_or_default();
             (ExpectedStatus::Failed, None, Some(format!("{at}{}", error.message)))
         }
-        Some(Ended::Run(Outcome::Canceled)) | None => (ExpectedStatus::Failed, None, None),
+        Some(Ended::Run(Outcome::Canceled)) => (ExpectedStatus::Canceled, None, None),
+        None => (ExpectedStatus::Failed, None, None),
         Some(Ended::NotMatched) => (ExpectedStatus::NotMatched, None, None),
     }
 }
@@ -86,12 +97,12 @@ fn compare_status(expect: &Expect, status: ExpectedStatus, error: Option<&str>, 
 }
 
 /// A list is compared call by call; anything else with every call of the action.
-fn compare_with(name: &str, expected: &Value, calls: &[&MadeCall], found: &mut Vec<Difference>) {
+fn compare_with(name: &str, expected: &Value, calls: &[&Value], found: &mut Vec<Difference>) {
     if let Value::Array(each) = expected {
         for (index, expected) in each.iter().enumerate() {
             let path = format!("with.{name}[{index}]");
             match calls.get(index) {
-                Some(call) => compare(&path, expected, &call.with, found),
+                Some(call) => compare(&path, expected, call, found),
                 None => found.push(Difference { path, expected: expected.to_string(), got: "no such call".to_owned() }),
             }
         }
@@ -101,8 +112,40 @@ fn compare_with(name: &str, expected: &Value, calls: &[&MadeCall], found: &mut V
         found.push(Difference { path: format!("with.{name}"), expected: expected.to_string(), got: "no such call".to_owned() });
     }
     for (index, call) in calls.iter().enumerate() {
-        compare(&format!("with.{name}[{index}]"), expected, &call.with, found);
+        compare(&format!("with.{name}[{index}]"), expected, call, found);
     }
+}
+
+/// The types one by one, and then the bodies that are written.
+fn compare_emitted(expected: &[ExpectedEvent], trace: &Trace, found: &mut Vec<Difference>) {
+    let got: Vec<(&Arc<str>, &Value)> = trace.emitted().collect();
+    if !expected.iter().map(|event| &event.kind).eq(got.iter().map(|(kind, _)| *kind)) {
+        let expected: Vec<Value> = expected.iter().map(|event| Value::from(&*event.kind)).collect();
+        let got: Vec<Value> = got.iter().map(|(kind, _)| Value::from(&***kind)).collect();
+        found.push(different("emitted", &Value::from(expected), &Value::from(got)));
+        return;
+    }
+    for (index, (event, (_, body))) in expected.iter().zip(got).enumerate() {
+        event.body.iter().for_each(|expected| compare(&format!("emitted[{index}].body"), expected, body, found));
+    }
+}
+
+/// An answer in the words of `respond`.
+fn response_value(response: &Response) -> Value {
+    let Response { status, headers, content_type, body } = response;
+    let mut all: Map = headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    if !content_type.is_empty() {
+        all.insert("content-type".to_owned(), content_type.as_str().into());
+    }
+    let in_words = |key: &str| match key {
+        "json" => serde_json::from_str(body).unwrap_or_default(),
+        "redirect" => all.get("location").cloned().unwrap_or_default(),
+        _ => body.as_str().into(),
+    };
+    let mut value: Map = BODIES.into_iter().map(|key| (key.to_owned(), in_words(key))).collect();
+    value.insert("status".to_owned(), (*status).into());
+    value.insert("headers".to_owned(), Value::Object(all));
+    Value::Object(value)
 }
 
 fn no_output(id: &str, workflow: &Workflow) -> &'static str {

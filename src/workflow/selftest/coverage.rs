@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::drive::{Ended, Trace};
+use super::trace::{Ended, Trace};
 use crate::domain::journal::Address;
-use crate::domain::workflow::{OnError, Step, StepKind, Workflow};
+use crate::domain::workflow::{OnError, Step, StepKind, Trigger, Workflow};
 
 /// A step, or one way out of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +53,11 @@ impl Coverage {
         for (address, branch) in &trace.branches {
             self.reached.insert(Item { step: address.to_string(), branch: Some(branch.clone()) });
         }
-        for failed in &trace.failed {
+        for refused in &trace.refused {
+            self.reached.insert(Item { step: refused.to_string(), branch: Some("else".to_owned()) });
+        }
+        // Another failure than a no is for `on_error`.
+        for failed in trace.failed.iter().filter(|failed| !takes_else(workflow, trace, failed)) {
             self.reached.extend(handler(workflow, failed).map(|step| Item::branch(step, "on_error")));
         }
     }
@@ -66,7 +70,7 @@ impl Coverage {
 }
 
 fn items(workflow: &Workflow) -> Vec<Item> {
-    let mut items: Vec<Item> = workflow.condition.iter().map(|_| Item::not_matched()).collect();
+    let mut items: Vec<Item> = has_condition(workflow).then(Item::not_matched).into_iter().collect();
     workflow.for_each_step(|step| {
         items.push(Item::step(step));
         match &step.kind {
@@ -75,14 +79,15 @@ fn items(workflow: &Workflow) -> Vec<Item> {
                 items.extend(cases.iter().map(|case| Item::branch(step, format!("case {}", case.value))));
                 items.push(Item::branch(step, "default"));
             }
+            StepKind::Wait(_) | StepKind::Approve(_) => {
+                items.extend(step.kind.otherwise().map(|_| Item::branch(step, "else")));
+            }
             StepKind::Call(_)
             | StepKind::Script(_)
             | StepKind::Set(_)
             | StepKind::Foreach { .. }
             | StepKind::Repeat { .. }
             | StepKind::Parallel { .. }
-            | StepKind::Wait(_)
-            | StepKind::Approve(_)
             | StepKind::Run(_)
             | StepKind::Emit(_)
             | StepKind::Respond(_)
@@ -97,6 +102,17 @@ fn items(workflow: &Workflow) -> Vec<Item> {
         }
     });
     items
+}
+
+/// Whether an `if` decides about the run: the workflow's own, or that of a trigger.
+fn has_condition(workflow: &Workflow) -> bool {
+    let conditional = |trigger: &Trigger| matches!(trigger, Trigger::Event(event) if event.condition.is_some());
+    workflow.condition.is_some() || workflow.triggers.iter().any(conditional)
+}
+
+/// Whether the step's own `else` took care of its failure.
+fn takes_else(workflow: &Workflow, trace: &Trace, failed: &Address) -> bool {
+    trace.refused.contains(failed) && workflow.step(failed).is_some_and(|step| step.kind.otherwise().is_some())
 }
 
 fn is_inside(outer: &Address, inner: &Address) -> bool {

@@ -1,116 +1,54 @@
-//! Drives one run to its end: the executor's loop without a store, without connectors, and with a
-//! clock that jumps to whatever the run waits for.
+//! Runs a case: the run of its workflow and those that it starts, without a store, without connectors,
+//! and with a clock that jumps to whatever comes next.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::mock::{Answer, Mocks};
+use super::file::{Comes, Due};
+use super::hand::Hand;
+use super::mock::Mocks;
+use super::stage::Stage;
+use super::trace::{Ended, Trace};
 use crate::domain::event::Event;
-use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::{Parts, RunId};
-use crate::domain::journal::{Address, Branch, Entry, Fact, Outcome};
-use crate::domain::next::{Next, Task, Todo, Waits, deadline, next};
-use crate::domain::run::{Phase, Run, Stamped, StepState};
+use crate::domain::journal::Outcome;
+use crate::domain::run::Status;
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{Call, Step, StepKind};
-use crate::domain::{Map, Value};
-use crate::script::{Scope, check_body};
-use crate::workflow::catalog::Loaded;
-use crate::workflow::evaluate::{self, Evaluated, Shell};
+use crate::domain::workflow::Trigger;
+use crate::script::check_body;
+use crate::workflow::catalog::{Catalog, Loaded};
+use crate::workflow::start::{self, Considered};
 
-/// The most turns of a run's loop: a run that takes more does not end.
+/// The most turns of a case: a run that takes more does not end.
 const TURNS: u32 = 200_000;
 
-/// One call as it would have been made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MadeCall {
-    /// Where.
-    pub step: Address,
-    /// `http` in `http.get`.
-    pub connector: Arc<str>,
-    /// `get` in `http.get`.
-    pub action: Arc<str>,
-    /// The connection that the step names.
-    pub using: Option<Arc<str>>,
-    /// Its input. Holds the values of secrets.
-    pub with: Value,
-    /// The same on every attempt.
-    pub idempotency_key: String,
+/// What a run is made of.
+#[derive(Clone, Copy)]
+pub struct Scene<'d> {
+    /// The project: what the run starts is looked up there.
+    pub catalog: &'d Catalog,
+    /// The workflow.
+    pub loaded: &'d Loaded,
+    /// The events that the run is for: one, or those of a batch.
+    pub events: &'d [Arc<Event>],
+    /// What `secrets.NAME` gives, masked in outputs.
+    pub secrets: &'d Secrets,
+    /// What comes while it goes on.
+    pub comes: &'d Comes,
 }
 
-impl MadeCall {
-    /// `http.get`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        format!("{}.{}", self.connector, self.action)
-    }
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Ended {
-    /// The workflow's `if` is false for the event: there is no run.
-    NotMatched,
-    /// With this outcome.
-    Run(Outcome),
-}
-
-/// Everything a run did.
-#[derive(Debug, Default)]
-pub struct Trace {
-    /// How it ended; nothing if it could not go on.
-    pub ended: Option<Ended>,
-    /// Why it could not go on.
-    pub trouble: Option<String>,
-    /// Its calls, attempt by attempt, in order.
-    pub calls: Vec<MadeCall>,
-    /// The last output of every step with an id.
-    pub outputs: BTreeMap<Arc<str>, Arc<Value>>,
-    /// What `set` wrote.
-    pub vars: Map,
-    /// Steps that were done, by their address outside loops.
-    pub(super) reached: BTreeSet<Address>,
-    /// Steps whose `if` was false.
-    pub(super) skipped: BTreeSet<Address>,
-    /// Which ways `if` and `switch` went.
-    pub(super) branches: BTreeSet<(Address, String)>,
-    /// Steps that failed for good.
-    pub(super) failed: BTreeSet<Address>,
-}
-
-/// A call whose answer has not been taken in.
-struct InFlight<'w> {
-    step: &'w Step,
-    call: &'w Call,
-    address: Address,
-    attempt: u32,
-    answer: Answer,
-}
-
-struct Driver<'d> {
-    loaded: &'d Loaded,
-    secrets: &'d Secrets,
-    secret_values: Map,
-    run: Run,
-    scope: Scope,
-    now: Timestamp,
-    trace: Trace,
-}
-
-/// Runs the workflow for an event that arrives now.
-pub fn drive(loaded: &Loaded, event: &Arc<Event>, secrets: &Secrets, mocks: &mut Mocks<'_>) -> Trace {
-    if let Err(trouble) = check_body(event) {
+/// Runs the workflow for events that arrive now.
+pub fn drive(scene: Scene<'_>, mocks: &mut Mocks<'_>) -> Trace {
+    if let Some(trouble) = scene.events.iter().find_map(|event| check_body(event).err()) {
         return Trace { trouble: Some(trouble), ..Trace::default() };
     }
-    let now = event.head.received;
-    let id = RunId::new(Parts { time_ms: u64::try_from(now.0).unwrap_or(0), counter: 0, chance: 1, shard: 0 });
-    let run = Run::new(id, now);
-    let scope = evaluate::scope_of(loaded, &run, std::slice::from_ref(event));
-    let mut driver = Driver { loaded, secrets, secret_values: secrets.expose_all(), run, scope, now, trace: Trace::default() };
-    let ended = driver.begin().and_then(|matches| if matches { driver.go(mocks).map(Ended::Run) } else { Ok(Ended::NotMatched) });
-    let Driver { mut trace, run, .. } = driver;
-    trace.vars = run.vars;
+    let now = scene.events.first().map_or(super::file::START, |event| event.head.received);
+    let mut stage = Stage::new(scene.catalog, scene.secrets, mocks, scene.comes, now);
+    let ended = begin(&scene, &mut stage, now).and_then(|hand| match hand {
+        None => Ok(Ended::NotMatched),
+        Some(hand) => go(hand, &mut stage, scene.comes.cancel.map(|due: Due| due.from(now))).map(Ended::Run),
+    });
+    let mut trace = stage.trace;
     match ended {
         Ok(ended) => trace.ended = Some(ended),
         Err(trouble) => trace.trouble = Some(trouble),
@@ -118,195 +56,71 @@ pub fn drive(loaded: &Loaded, event: &Arc<Event>, secrets: &Secrets, mocks: &mut
     trace
 }
 
-impl<'d> Driver<'d> {
-    /// Looks at the workflow's `if`, as intake does.
-    fn begin(&mut self) -> Result<bool, String> {
-        let Some(condition) = self.loaded.workflow.condition else { return Ok(true) };
-        self.scope.set_moment(self.now, crate::domain::retry::hash(self.run.id, &Address::new("if"), 0));
-        match self.loaded.program.truth(condition, &mut self.scope) {
-            Ok(truth) => Ok(truth),
-            Err(mut error) => {
-                self.secrets.mask_text(&mut error.message);
-                self.record(self.now, Fact::ConditionFailed { error })?;
-                Ok(true)
-            }
+/// Looks at what decides about a run, as intake does: each event of a batch by itself.
+fn begin<'d>(scene: &Scene<'d>, stage: &mut Stage<'_, '_, '_>, now: Timestamp) -> Result<Option<Hand<'d>>, String> {
+    let id = RunId::new(Parts { time_ms: u64::try_from(now.0).unwrap_or(0), counter: 0, chance: 1, shard: 0 });
+    let (mut events, mut first) = (Vec::new(), None);
+    for event in scene.events {
+        let trigger = super::event::trigger(scene.loaded, &event.head.kind);
+        if is_other_outcome(trigger, event) {
+            continue;
+        }
+        if let Considered::Starts(run) = start::consider(scene.loaded, trigger, event, id, stage.secrets) {
+            events.push(Arc::clone(event));
+            first.get_or_insert(*run);
         }
     }
-
-    fn go(&mut self, mocks: &mut Mocks<'_>) -> Result<Outcome, String> {
-        let loaded: &'d Loaded = self.loaded;
-        let mut in_flight: VecDeque<InFlight<'d>> = VecDeque::new();
-        for _turn in 0..TURNS {
-            self.time_out()?;
-            let todos = match next(&loaded.workflow, &self.run, self.now) {
-                Next::Perform { todos, .. } => todos,
-                Next::Wait(Waits { wake: Some(due), .. }) => {
-                    in_flight.clear();
-                    self.now = self.now.max(due);
-                    continue;
-                }
-                Next::Wait(Waits { wake: None, .. }) => return Err("the run waits for an event that does not come".to_owned()),
-                Next::Finish(outcome) => return Ok(outcome),
-            };
-            let is_in_flight = |todo: &Todo<'_>, in_flight: &VecDeque<InFlight<'_>>| in_flight.iter().any(|c| c.address == todo.address);
-            let mut any = false;
-            for todo in todos.iter().filter(|todo| !matches!(todo.task, Task::Call { .. }) && !is_in_flight(todo, &in_flight)) {
-                self.evaluate(todo)?;
-                any = true;
-            }
-            if any {
-                continue;
-            }
-            for todo in &todos {
-                if !is_in_flight(todo, &in_flight) {
-                    in_flight.extend(self.call(todo, mocks)?);
-                }
-            }
-            // Calls beside each other are all made before the first answer is taken in.
-            if let Some(call) = in_flight.pop_front() {
-                self.take(call)?;
-            }
-        }
-        Err(format!("the run does not end: it was stopped after {TURNS} turns"))
-    }
-
-    fn shell(&self) -> Shell<'d> {
-        Shell { secrets: self.secrets, link: &|run, question| format!("https://hence.test/approve/{run}/{question}") }
-    }
-
-    fn time_out(&mut self) -> Result<(), String> {
-        let workflow = &self.loaded.workflow;
-        let Some(timeout) = workflow.timeout else { return Ok(()) };
-        if deadline(workflow, &self.run).is_none_or(|due| self.now < due) {
-            return Ok(());
-        }
-        let message = format!("the run took longer than the workflow's timeout of {timeout:?}");
-        self.record(self.now, Fact::RunTimedOut { error: Failure::new(FailureKind::RunTimeout, message) })
-    }
-
-    fn evaluate(&mut self, todo: &Todo<'_>) -> Result<(), String> {
-        let shell = self.shell();
-        let fact = match evaluate::evaluate(self.loaded, todo, &mut self.scope, &self.run, self.now, &shell) {
-            Evaluated::Fact(fact) => fact,
-            Evaluated::Emit(_) | Evaluated::Start(_) => return Err("this step cannot be tested yet".to_owned()),
-        };
-        self.note(todo.step, &fact);
-        let sets = matches!(fact, Fact::VarsSet { .. });
-        self.record(if todo.task.is_timed() { self.now } else { todo.moment }, fact)?;
-        if let (Some(id), Some(Stamped { state: StepState::Done { output }, .. })) = (&todo.step.id, self.run.steps.get(&todo.address)) {
-            self.scope.set_step(id, output);
-        }
-        if sets {
-            self.scope.set_vars(&self.run.vars);
-        }
-        Ok(())
-    }
-
-    /// Makes a call: nothing comes back when its input cannot be rendered, which is a fact of its own.
-    fn call(&mut self, todo: &Todo<'d>, mocks: &mut Mocks<'_>) -> Result<Option<InFlight<'d>>, String> {
-        let (StepKind::Call(call), &Task::Call { attempt }) = (&todo.step.kind, &todo.task) else { return Ok(None) };
-        let made = match self.render(todo, call) {
-            Ok(made) => made,
-            Err(mut error) => {
-                self.secrets.mask_text(&mut error.message);
-                let fact = Fact::StepFailed { step: todo.address.clone(), attempts: attempt.saturating_sub(1), error };
-                self.note(todo.step, &fact);
-                self.record(todo.moment, fact)?;
-                return Ok(None);
-            }
-        };
-        self.trace.reached.insert(todo.step.address.clone());
-        let answer = mocks.answer(&made);
-        self.trace.calls.push(made);
-        let answer = answer?;
-        if call.at_most_once {
-            self.record(self.now, Fact::CallStarted { step: todo.address.clone(), attempt })?;
-        }
-        Ok(Some(InFlight { step: todo.step, call, address: todo.address.clone(), attempt, answer }))
-    }
-
-    fn render(&mut self, todo: &Todo<'_>, call: &Call) -> Result<MadeCall, Failure> {
-        let shell = self.shell();
-        evaluate::set_context(self.loaded, todo, &mut self.scope, &self.run, &shell);
-        self.scope.set_secrets(Some(&self.secret_values));
-        let program = &self.loaded.program;
-        let with = program.value(call.with, &mut self.scope);
-        let key = call.idempotency_key.map(|code| program.text(code, &mut self.scope)).transpose();
-        self.scope.set_secrets(None);
-        Ok(MadeCall {
-            step: todo.address.clone(),
-            connector: Arc::clone(&call.connector),
-            action: Arc::clone(&call.action),
-            using: call.using.clone(),
-            with: with?,
-            idempotency_key: key?.unwrap_or_else(|| format!("{}/{}", self.run.id, todo.address)),
-        })
-    }
-
-    fn take(&mut self, ended: InFlight<'_>) -> Result<(), String> {
-        let InFlight { step, call, address, attempt, answer } = ended;
-        let fact = match answer {
-            Ok(mut output) => {
-                self.secrets.mask_value(&mut output);
-                if let Some(id) = &step.id {
-                    self.scope.set_step(id, &output);
-                }
-                Fact::CallSucceeded { step: address, attempt, output: Arc::new(output), undo: !call.undo.is_empty() }
-            }
-            Err(mut error) => {
-                self.secrets.mask_text(&mut error.message);
-                error.detail.iter_mut().for_each(|detail| self.secrets.mask_value(detail));
-                match call.retry.due(&error, self.run.id, &address, attempt, self.now) {
-                    Some(due) => Fact::CallRetried { step: address, attempt, error, due },
-                    None => Fact::StepFailed { step: address, attempts: attempt, error },
-                }
-            }
-        };
-        self.note(step, &fact);
-        self.record(self.now, fact)
-    }
-
-    /// Keeps what expectations and coverage ask about.
-    fn note(&mut self, step: &Step, fact: &Fact) {
-        let trace = &mut self.trace;
-        let address = step.address.clone();
-        if let Fact::StepSkipped { .. } = fact {
-            trace.skipped.insert(address);
-            return;
-        }
-        let output = match fact {
-            Fact::StepEvaluated { output, .. } | Fact::CallSucceeded { output, .. } | Fact::RunStopped { output, .. } => {
-                Some(Arc::clone(output))
-            }
-            Fact::VarsSet { vars, .. } => Some(Arc::new(Value::Object(vars.clone()))),
-            Fact::StepFailed { .. } => {
-                trace.failed.insert(address.clone());
-                None
-            }
-            Fact::BranchTaken { branch, .. } if is_choice(&step.kind) => {
-                trace.branches.insert((address.clone(), branch_name(step, branch)));
-                None
-            }
-            _ => None,
-        };
-        if let (Some(id), Some(output)) = (&step.id, output) {
-            trace.outputs.insert(Arc::clone(id), output);
-        }
-        trace.reached.insert(address);
-    }
-
-    fn record(&mut self, at: Timestamp, fact: Fact) -> Result<(), String> {
-        self.run.apply(Entry { at, fact }).map_err(|error| format!("{error}; please report this"))?;
-        if matches!(self.run.phase, Phase::Finished(_)) { Err("the run ended by itself; please report this".to_owned()) } else { Ok(()) }
-    }
+    first.map(|run| Hand::new(scene.loaded, run, &events, now)).transpose()
 }
 
-pub(super) fn is_choice(kind: &StepKind) -> bool {
-    matches!(kind, StepKind::If { .. } | StepKind::Switch { .. })
+/// Whether a `run` trigger waits for another end than this one.
+fn is_other_outcome(trigger: Option<&Trigger>, event: &Event) -> bool {
+    let Some(Trigger::Run(trigger)) = trigger else { return false };
+    let body: crate::domain::Value = serde_json::from_slice(&event.body).unwrap_or_default();
+    let status = body.get("status").and_then(|status| serde_json::from_value::<Status>(status.clone()).ok());
+    status.is_some_and(|status| !trigger.outcomes.contains(&status))
 }
 
-/// A branch in the words of the file: `then`, `case express`, `default`.
-fn branch_name(step: &Step, branch: &Branch) -> String {
-    let StepKind::Switch { cases, .. } = &step.kind else { return branch.as_str().to_owned() };
-    cases.iter().find(|case| case.branch == *branch).map_or_else(|| branch.as_str().to_owned(), |case| format!("case {}", case.value))
+fn go<'d>(root: Hand<'d>, stage: &mut Stage<'d, '_, '_>, mut cancel: Option<Timestamp>) -> Result<Outcome, String> {
+    let mut hands = vec![root];
+    for _turn in 0..TURNS {
+        let (mut any, mut begun) = (false, Vec::new());
+        if cancel.is_some_and(|due| due <= stage.now) {
+            cancel = None;
+            any = hands.first_mut().is_some_and(Hand::cancel);
+        }
+        for hand in &mut hands {
+            any |= hand.turn(stage, &mut begun)?;
+        }
+        hands.append(&mut begun);
+        let over: Vec<RunId> = hands.iter().filter(|hand| hand.outcome.is_some()).map(|hand| hand.run.id).collect();
+        // What a run that has ended waited for is not needed any more.
+        for hand in hands.iter_mut().filter(|hand| hand.outcome.is_none() && hand.parent.is_some_and(|parent| over.contains(&parent))) {
+            any |= hand.cancel();
+        }
+        if any {
+            continue;
+        }
+        let wakes = hands.iter().filter(|hand| hand.outcome.is_none()).filter_map(|hand| hand.wake);
+        let is_over = hands.iter().all(|hand| hand.outcome.is_some());
+        let next = if is_over { None } else { wakes.chain(stage.next_due()).chain(cancel).min() };
+        let Some(due) = next else { return end(&hands, stage) };
+        stage.now = stage.now.max(due);
+        stage.bring();
+    }
+    Err(format!("the run does not end: it was stopped after {TURNS} turns"))
+}
+
+/// Nothing can come any more: every run has ended, or waits for ever.
+fn end(hands: &[Hand<'_>], stage: &mut Stage<'_, '_, '_>) -> Result<Outcome, String> {
+    if let Some(root) = hands.first() {
+        stage.trace.vars.clone_from(&root.run.vars);
+        stage.trace.response.clone_from(&root.run.response);
+        if let Some(outcome) = &root.outcome {
+            return Ok(outcome.clone());
+        }
+    }
+    let awaited: Vec<String> = hands.iter().flat_map(|hand| hand.waits_in_vain(stage)).collect();
+    stage.trace.waits.clone_from(&awaited);
+    Err(awaited.join("\n"))
 }

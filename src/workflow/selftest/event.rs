@@ -1,4 +1,4 @@
-//! The event of a case: what is not written is as the workflow's first trigger would have it.
+//! The event of a case: what is not written is as the workflow's trigger would have it.
 
 use bytes::Bytes;
 
@@ -6,16 +6,29 @@ use super::file::EventFile;
 use crate::domain::Value;
 use crate::domain::event::{Event, EventHead, Source};
 use crate::domain::id::{EventId, Parts};
+use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Trigger, Verify};
 use crate::workflow::catalog::Loaded;
+use crate::workflow::inside::RUN_ENDED;
 
 const JSON: &str = "application/json";
+
+/// The trigger that an event of this type comes through: the one that names the type, else the first.
+pub(super) fn trigger<'w>(loaded: &'w Loaded, kind: &str) -> Option<&'w Trigger> {
+    let triggers = &loaded.workflow.triggers;
+    let named = triggers.iter().find(|trigger| match trigger {
+        Trigger::Event(event) => *event.kind == *kind,
+        Trigger::Run(_) => kind == RUN_ENDED,
+        Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Manual => false,
+    });
+    named.or(triggers.first())
+}
 
 /// Makes the event.
 #[must_use]
 pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
-    let trigger = loaded.workflow.triggers.first();
+    let trigger = trigger(loaded, file.kind.as_deref().unwrap_or_default());
     let header = |name: &str| file.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let content_type = header("content-type").unwrap_or_else(|| JSON.to_owned());
     let (source, mut kind, mut path, mut method) = match trigger {
@@ -25,7 +38,7 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
         }
         Some(Trigger::Schedule(schedule)) => (Source::Schedule, "schedule".to_owned(), schedule.name.to_string(), String::new()),
         Some(Trigger::Event(event)) => (Source::Workflow, event.kind.to_string(), String::new(), String::new()),
-        Some(Trigger::Run(_)) => (Source::Run, "run.ended".to_owned(), String::new(), String::new()),
+        Some(Trigger::Run(_)) => (Source::Run, RUN_ENDED.to_owned(), String::new(), String::new()),
         Some(Trigger::Manual) | None => (Source::Manual, "manual".to_owned(), String::new(), String::new()),
     };
     file.kind.iter().for_each(|given| given.as_ref().clone_into(&mut kind));
@@ -39,7 +52,11 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
     }
     let body = file.body.clone().or_else(|| match trigger {
         Some(Trigger::Schedule(schedule)) => Some(serde_json::json!({"schedule": schedule.name, "due": now.to_string(), "missed": false})),
-        Some(Trigger::Webhook(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual) | None => None,
+        Some(Trigger::Run(trigger)) => {
+            let status = trigger.outcomes.first().copied().unwrap_or(Status::Succeeded);
+            Some(serde_json::json!({"workflow": trigger.workflow, "status": status}))
+        }
+        Some(Trigger::Webhook(_) | Trigger::Event(_) | Trigger::Manual) | None => None,
     });
     let id = EventId::new(Parts { time_ms: u64::try_from(now.0).unwrap_or(0), counter: 0, chance: 0, shard: 0 });
     let head = EventHead {

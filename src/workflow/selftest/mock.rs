@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::drive::MadeCall;
+use super::trace::MadeCall;
 use crate::domain::Value;
 use crate::domain::failure::Failure;
+use crate::domain::journal::Address;
+
+/// What a mock's name begins with that takes the place of a child run: `run other`.
+pub(super) const CHILD: &str = "run ";
 
 /// What a call gets.
 pub type Answer = Result<Value, Failure>;
@@ -44,21 +48,32 @@ impl<'c> Mocks<'c> {
     /// The answer to a call, or what the case has to say first.
     pub(super) fn answer(&mut self, call: &MadeCall) -> Result<Answer, String> {
         let name = call.name();
-        let used = self.used.entry(name.clone()).or_default();
+        match self.take(&name, &call.step)? {
+            Some(answer) => Ok(answer),
+            None => self.otherwise.clone().ok_or_else(|| unmocked(call)),
+        }
+    }
+
+    /// What the run of this workflow ends with; nothing if it is to be run itself.
+    pub(super) fn child(&mut self, workflow: &str, step: &Address) -> Result<Option<Answer>, String> {
+        self.take(&format!("{CHILD}{workflow}"), step)
+    }
+
+    fn take(&mut self, name: &str, step: &Address) -> Result<Option<Answer>, String> {
+        let used = self.used.entry(name.to_owned()).or_default();
         let place = *used;
         *used = place.saturating_add(1);
-        match self.mocks.get(name.as_str()) {
-            Some(Mock::Always(answer)) => Ok(answer.clone()),
-            Some(Mock::Each(answers)) => answers.get(place).cloned().ok_or_else(|| {
+        match self.mocks.get(name) {
+            None => Ok(None),
+            Some(Mock::Always(answer)) => Ok(Some(answer.clone())),
+            Some(Mock::Each(answers)) => answers.get(place).cloned().map(Some).ok_or_else(|| {
                 let count = answers.len();
                 format!(
-                    "step `{}` makes call {} of `{name}`, and its mock has {count} answer{}; add one to the list",
-                    call.step,
+                    "step `{step}` makes call {} of `{name}`, and its mock has {count} answer{}; add one to the list",
                     place.saturating_add(1),
                     if count == 1 { "" } else { "s" }
                 )
             }),
-            None => self.otherwise.clone().ok_or_else(|| unmocked(call)),
         }
     }
 }

@@ -6,7 +6,11 @@ pub mod coverage;
 mod drive;
 mod event;
 pub mod file;
+mod hand;
+mod inside;
 mod mock;
+mod stage;
+mod trace;
 
 #[cfg(test)]
 mod tests;
@@ -15,17 +19,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::catalog::{Loaded, SourceFile, Sources};
+use super::catalog::{Catalog, Loaded, SourceFile, Sources};
 use super::problem::{Problem, codes};
 use super::yaml::Span;
 use crate::domain::secret::{Secret, Secrets};
+use crate::domain::workflow::{Gathering, StepKind};
 
 pub use compare::Difference;
 pub use coverage::{Coverage, Item};
-pub use drive::{Ended, MadeCall, Trace, drive};
+pub use drive::{Scene, drive};
 pub use event::event;
-pub use file::{Case, EventFile, TestFile};
+pub use file::{Case, Comes, EventFile, TestFile};
 pub use mock::{Answer, Mock, Mocks};
+pub use trace::{Act, Deed, Ended, MadeCall, Trace};
 
 /// What ends a test file's name.
 pub const TEST_STEM_END: &str = ".test";
@@ -51,23 +57,67 @@ impl CaseResult {
     }
 }
 
-/// Runs one case. What it reached is added to `coverage`.
+/// Runs one case. What it reached is added to `coverage`. Workflows that it starts are looked up in `catalog`.
 #[must_use]
-pub fn run(loaded: &Loaded, case: &Case, coverage: &mut Coverage) -> CaseResult {
-    let trace = trace(loaded, case);
+pub fn run(catalog: &Catalog, loaded: &Loaded, case: &Case, coverage: &mut Coverage) -> CaseResult {
+    let trace = trace(catalog, loaded, case);
     coverage.add(&loaded.workflow, &trace);
     // What differs because the run stopped half-way would hide why it did.
     let differences = if trace.trouble.is_none() { compare::differences(&case.expect, &loaded.workflow, &trace) } else { Vec::new() };
     CaseResult { name: Arc::clone(&case.name.value), span: case.name.span, trouble: trace.trouble, differences }
 }
 
-fn trace(loaded: &Loaded, case: &Case) -> Trace {
+fn trace(catalog: &Catalog, loaded: &Loaded, case: &Case) -> Trace {
+    if let Some(trouble) = unfit(catalog, loaded, case) {
+        return Trace { trouble: Some(trouble), ..Trace::default() };
+    }
     let own = case.secrets.iter().map(|(name, value)| (name.clone(), value.clone()));
-    let defaults = secret_names(loaded).into_iter().map(|name| (name.clone(), format!("secret-{name}")));
+    let names: BTreeSet<String> = with_children(catalog, loaded).into_iter().flat_map(secret_names).collect();
+    let defaults = names.into_iter().map(|name| (name.clone(), format!("secret-{name}")));
     let values: BTreeMap<String, String> = defaults.chain(own).collect();
     let secrets = Secrets::new(values.into_iter().map(|(name, value)| (name, Secret::new(value))).collect());
-    let event = Arc::new(event(&case.event, loaded, case.now));
-    drive(loaded, &event, &secrets, &mut Mocks::new(&case.mocks))
+    let events: Vec<Arc<_>> = case.events.iter().map(|file| Arc::new(event(file, loaded, case.now))).collect();
+    let scene = Scene { catalog, loaded, events: &events, secrets: &secrets, comes: &case.comes };
+    drive(scene, &mut Mocks::new(&case.mocks))
+}
+
+/// What of a case does not fit its workflow.
+fn unfit(catalog: &Catalog, loaded: &Loaded, case: &Case) -> Option<String> {
+    if case.batch.is_some() && !matches!(loaded.workflow.gathering, Some(Gathering::Batch { .. })) {
+        return Some("`events` is for a workflow with `batch`; write `event`".to_owned());
+    }
+    let mut asking = BTreeSet::new();
+    for loaded in with_children(catalog, loaded) {
+        loaded.workflow.for_each_step(|step| {
+            if matches!(step.kind, StepKind::Approve(_)) {
+                asking.insert(step.id.as_ref().map_or_else(|| step.address.to_string(), |id| id.to_string()));
+                asking.insert(step.address.to_string());
+            }
+        });
+    }
+    let plain = |name: &str| crate::domain::journal::Address::new(name).outside_loops();
+    let unknown = case.comes.approvals.keys().find(|name| !asking.contains(plain(name).as_str()))?;
+    let steps: Vec<&str> = asking.iter().map(String::as_str).collect();
+    Some(format!("`approvals.{unknown}`: no `approve` step has this id or address; {}", super::words::suggest(unknown, &steps)))
+}
+
+/// A workflow and all that its runs may start.
+#[must_use]
+pub fn with_children<'c>(catalog: &'c Catalog, loaded: &'c Loaded) -> Vec<&'c Loaded> {
+    let mut found: Vec<&Loaded> = vec![loaded];
+    let mut next = 0;
+    while let Some(loaded) = found.get(next).copied() {
+        next += 1;
+        loaded.workflow.for_each_step(|step| {
+            let StepKind::Run(child) = &step.kind else { return };
+            if let Some(child) = catalog.get(&child.workflow)
+                && !found.iter().any(|known| known.workflow.name == child.workflow.name)
+            {
+                found.push(child);
+            }
+        });
+    }
+    found
 }
 
 /// The secrets that a workflow and its scripts name.

@@ -157,3 +157,46 @@ steps:
     let ran = hence(&["run", "x", "--dry", dir.to_str().unwrap()]).await;
     check_refused(&ran, 1, &["no good workflow `x`", "there are: w"]);
 }
+
+#[tokio::test]
+async fn a_dry_run_says_what_a_run_emits_starts_asks_and_answers_in_order() {
+    let workflow = "
+when:
+  - webhook: {path: a, verify: {bearer: HOOK}}
+steps:
+  - {emit: order.placed, with: {id: '${event.body.id}'}}
+  - id: boss
+    approve: {to: boss@example.com, message: 'Refund ${event.body.id}?'}
+  - {run: child, with: {id: 7}}
+  - respond: {status: 201, json: {who: '${steps.boss.who}'}}
+  - wait: {event: order.paid}
+  - {emit: never}
+";
+    let child = "
+when: [manual]
+steps:
+  - {call: http.get, with: {url: 'https://example.com/${event.body.id}', auth: {bearer: '${secrets.CHILD_TOKEN}'}}}
+";
+    let project =
+        Project::new().file("workflows/w.yaml", workflow).file("workflows/child.yaml", child).file("event.json", r#"{"id": "o1"}"#);
+    let (dir, event) = (project.dir(), project.dir().join("event.json"));
+    let ran = hence(&["run", "w", "--event", event.to_str().unwrap(), "--dry", dir.to_str().unwrap()]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let mut did = ran.json();
+    let request = did[3].take();
+    assert_eq!(
+        (&request["workflow"], &request["call"], &request["url"]),
+        (&json!("child"), &json!("http.get"), &json!("https://example.com/7"))
+    );
+    assert_eq!(request["headers"]["authorization"], "Bearer ***");
+    let expected = json!([
+        {"step": "0", "emit": "order.placed", "with": {"id": "o1"}},
+        {"step": "boss", "approve": {"to": "boss@example.com", "message": "Refund o1?"}},
+        {"step": "2", "run": "child", "with": {"id": 7}},
+        null,
+        {"step": "3", "respond": {"status": 201, "content_type": "application/json", "body": r#"{"who":"boss@example.com"}"#}},
+        {"step": "4", "wait": {"event": "order.paid"}},
+    ]);
+    assert_eq!(did, expected, "{ran:?}");
+    assert!(ran.err.contains("would wait for an event"), "{ran:?}");
+}

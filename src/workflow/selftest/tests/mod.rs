@@ -1,27 +1,35 @@
 //! The runner on small workflows: what passes, what is said when it does not, what is covered.
 
-use super::super::cases::with_context;
-use super::super::catalog::{Catalog, SourceFile};
-use super::*;
-use crate::workflow::catalog::Loaded;
+mod inside;
 
-fn load(workflow: &str) -> Arc<Loaded> {
-    let sources = Sources::from_files([("workflows/drip.yaml".to_owned(), workflow.to_owned())]);
+use super::super::cases::with_context;
+use super::super::catalog::SourceFile;
+use super::*;
+
+fn load(workflow: &str, others: &[(&str, &str)]) -> Catalog {
+    let others = others.iter().map(|(name, text)| (format!("workflows/{name}.yaml"), (*text).to_owned()));
+    let sources = Sources::from_files(others.chain([("workflows/drip.yaml".to_owned(), workflow.to_owned())]));
     let (catalog, problems) = with_context(|context| Catalog::build(&sources, context));
     assert!(problems.iter().all(|problem| !problem.is_error()), "{problems:?}");
-    Arc::clone(catalog.workflows().next().unwrap())
+    catalog
 }
 
 /// Runs the cases; what went wrong, and what was not reached.
 fn outcome(workflow: &str, cases: &str) -> (String, Vec<String>) {
-    let loaded = load(workflow);
+    outcome_beside(workflow, &[], cases)
+}
+
+/// The same, in a project with other workflows.
+fn outcome_beside(workflow: &str, others: &[(&str, &str)], cases: &str) -> (String, Vec<String>) {
+    let catalog = load(workflow, others);
+    let loaded = catalog.get("drip").unwrap();
     let source = SourceFile { path: "workflows/drip.test.yaml".into(), text: cases.into() };
     let (file, problems) = file::read(&source);
     assert_eq!(problems, []);
     let mut coverage = Coverage::default();
     let mut said = String::new();
     for case in &file.unwrap().cases {
-        let result = run(&loaded, case, &mut coverage);
+        let result = run(&catalog, loaded, case, &mut coverage);
         result.trouble.iter().for_each(|trouble| said.push_str(&format!("{}: {trouble}\n", result.name)));
         for Difference { path, expected, got } in &result.differences {
             said.push_str(&format!("{}: {path} | {expected} | {got}\n", result.name));
