@@ -114,7 +114,8 @@ impl App {
         project::log(&catalog, &problems);
         project::store_revisions(&*store, &catalog).await?;
         let current = Arc::new(Current::new(catalog));
-        let (journal, committer, feed) = Journal::new(Arc::clone(&store), config.limits.backlog);
+        let (journal, committer, feed) =
+            Journal::new(Arc::clone(&store), store::journal::Limits { backlog: config.limits.backlog, callers: config.limits.callers });
         let ids = Arc::new(Ids::new(u64::from_be_bytes(random()?), store.newest().await?));
         let secrets = Arc::new(config.secrets.clone());
         let revisions = Arc::new(Revisions::new(Arc::clone(&current), project::rebuild(&config)));

@@ -36,6 +36,12 @@ pub(super) fn print(run: &Value) {
         let from = if from.is_empty() { String::new() } else { format!(" from {from} on") };
         say(&format!("  replays   {}{from}", text(run, "replay_of")));
     }
+    if !text(run, "parent").is_empty() {
+        say(&format!("  part of   {}", text(run, "parent")));
+    }
+    for child in list(run, "children") {
+        say(&format!("  child     {}  {}  at {}", text(child, "run"), text(child, "workflow"), text(child, "step")));
+    }
     if !text(run, "wake").is_empty() {
         say(&format!("  wakes     {}", text(run, "wake")));
     }
@@ -71,11 +77,19 @@ fn note(step: &Value) -> String {
     if !text(step, "branch").is_empty() {
         return text(step, "branch").to_owned();
     }
+    let (event, child, due) = (text(step, "event"), text(step, "run"), text(step, "due"));
     if text(step, "status") == "waiting" && !text(step, "asked").is_empty() {
-        return brief(&format!("for {} until {}", text(step, "asked"), text(step, "due")), 120);
+        return brief(&format!("for {} until {due}", text(step, "asked")), 120);
     }
-    if !text(step, "due").is_empty() {
-        return format!("until {}", text(step, "due"));
+    if text(step, "status") == "waiting" && !event.is_empty() {
+        let until = if due.is_empty() { String::new() } else { format!(" until {due}") };
+        return format!("for the event {event}{until}");
+    }
+    if !child.is_empty() {
+        return format!("for {child}");
+    }
+    if !due.is_empty() {
+        return format!("until {due}");
     }
     if let Some(items) = step.get("items").and_then(Value::as_u64) {
         return format!("over {items} item{}", if items == 1 { "" } else { "s" });
@@ -93,6 +107,9 @@ mod tests {
         let check = |step: serde_json::Value, expected: &str| assert_eq!(note(&step), expected);
         check(json!({"status": "waiting", "due": "2027-01-01T00:00:00.000Z"}), "until 2027-01-01T00:00:00.000Z");
         check(json!({"status": "waiting", "asked": "boss@example.com", "due": "T"}), "for boss@example.com until T");
+        check(json!({"status": "waiting", "event": "order.paid", "due": null}), "for the event order.paid");
+        check(json!({"status": "waiting", "event": "order.paid", "due": "T"}), "for the event order.paid until T");
+        check(json!({"status": "waiting", "run": "run_1", "workflow": "w"}), "for run_1");
         check(json!({"status": "retrying", "due": "T", "error": {"message": "gone"}}), "gone (again at T)");
         check(json!({"status": "looping", "items": 1}), "over 1 item");
         check(json!({"status": "looping", "items": 3}), "over 3 items");

@@ -187,6 +187,7 @@ fn read_limits(entry: &Entry, limits: &mut Limits, report: &mut Report) {
     };
     limits.backlog = count("backlog", report).unwrap_or(limits.backlog);
     limits.driving = count("running", report).unwrap_or(limits.driving);
+    limits.callers = count("callers", report).unwrap_or(limits.callers);
     fields.close(report);
 }
 

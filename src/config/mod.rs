@@ -77,13 +77,15 @@ pub struct Limits {
     pub backlog: usize,
     /// Runs driven at once, at most.
     pub driving: usize,
+    /// Callers that wait for the answer of a run, at most.
+    pub callers: usize,
     /// Free space of the data folder's disk below which events are refused, in bytes.
     pub disk_free_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 1 << 20, backlog: 100_000, driving: 512, disk_free_bytes: 64 << 20 }
+        Self { body_bytes: 1 << 20, backlog: 100_000, driving: 512, callers: 1_000, disk_free_bytes: 64 << 20 }
     }
 }
 

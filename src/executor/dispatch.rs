@@ -90,7 +90,7 @@ impl Dispatcher {
     fn take_up(&mut self, open: OpenRun) {
         let OpenRun { id, wake, cancel, begun, lane, listens } = open;
         if !cancel && (wake.is_some() || !listens.is_empty()) {
-            self.executor.listeners.arm(id, listens.iter().map(|listening| listening.topic).collect());
+            self.executor.listeners.arm(id, listens);
             self.parked.park(id, wake);
             self.entering.extend(lane.filter(|_| !begun).map(|lane| (id, lane)));
             return;

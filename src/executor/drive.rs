@@ -22,7 +22,7 @@ use crate::domain::run::{Impossible, Phase, Run, Stamped, Status, StepState};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::StepKind;
 use crate::script::Scope;
-use crate::store::{Accept, CommitError, FreshRun, TopicKey};
+use crate::store::{Accept, CommitError, FreshRun};
 use crate::workflow::catalog::Loaded;
 use crate::workflow::evaluate::{self, Evaluated, Shell};
 
@@ -82,8 +82,10 @@ pub(super) struct Driver<'e> {
     pub(super) emits: Vec<Accept>,
     /// What the run's own event says about where it comes from.
     pub(super) origin: Origin,
-    /// How far each topic has been looked through.
-    pub(super) seen: HashMap<TopicKey, u64>,
+    /// How far each wait has looked through the events of its topic.
+    pub(super) seen: HashMap<Address, u64>,
+    /// Runs that it waited for and does not any more: they end with the next facts.
+    pub(super) cancels: Vec<RunId>,
 }
 
 /// Takes a run as far as it goes.
@@ -260,6 +262,7 @@ impl Driver<'_> {
                 Evaluated::Emit(body) => self.emit(todo, &body, now),
                 Evaluated::Start(body) => self.start_child(todo, &body, now),
             };
+            self.leave(todo, &fact);
             let sets = matches!(fact, Fact::VarsSet { .. });
             self.record(if todo.task.is_timed() { now } else { todo.moment }, fact)?;
             self.show(todo);

@@ -43,14 +43,20 @@ impl Driver<'_> {
             | Phase::Skipped => None,
         };
         let emits = std::mem::take(&mut self.emits);
-        let cancels = if status.is_final() { self.children().collect() } else { Vec::new() };
+        let mut cancels = std::mem::take(&mut self.cancels);
+        if status.is_final() {
+            cancels.extend(self.children());
+        }
         let commit = Commit { run: self.run.id, epoch: self.executor.epoch, from, entries, status, wake, error, emits, cancels, listens };
         let mut told = false;
         let after = self.run.len;
         loop {
             match self.executor.journal.commit(commit.clone()).await {
                 // The write that seemed to fail had reached the disk.
-                Err(CommitError::Conflict { len, .. }) if told && len == after => return Ok(()),
+                Err(CommitError::Conflict { len, .. }) if told && len == after => {
+                    self.executor.journal.answers().tell(commit.run, &commit.entries);
+                    return Ok(());
+                }
                 Err(CommitError::Store(error))
                     if !stop.soft.is_cancelled() && !matches!(error, StoreError::Closed | StoreError::Damaged(_)) =>
                 {
@@ -63,7 +69,11 @@ impl Driver<'_> {
                         () = self.executor.clock.sleep_until(self.executor.clock.now().after(AGAIN)) => {}
                     }
                 }
-                result => return result,
+                Ok(()) => {
+                    self.executor.journal.answers().tell(commit.run, &commit.entries);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
             }
         }
     }

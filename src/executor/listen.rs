@@ -1,10 +1,12 @@
 //! Looks whether an event has come that a run waits for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Stop;
 use super::drive::{AGAIN, Driver, Stuck};
 use crate::domain::event::{Event, Source};
+use crate::domain::journal::Address;
 use crate::domain::next::{Task, Todo};
 use crate::domain::run::{Awaiting, Stamped, StepState};
 use crate::store::{CommitError, Listening, Posted, StoreError, TopicKey, seq_at};
@@ -25,22 +27,19 @@ impl Driver<'_> {
     /// Looks at everything that has come since the last look. The run is armed before, so that what comes later is told.
     pub(super) async fn listen(&mut self, listens: &[Todo<'_>], stop: &Stop) -> Result<Listened, Stuck> {
         if listens.is_empty() {
+            self.executor.listeners.disarm(self.run.id);
             return Ok(Listened::Nothing(Vec::new()));
         }
-        let topic = |todo: &Todo<'_>| match &todo.task {
-            Task::Listen(awaiting) => Some(TopicKey::of(&awaiting.topic)),
-            _ => None,
-        };
-        self.executor.listeners.arm(self.run.id, listens.iter().filter_map(topic).collect());
-        let mut nothing = Vec::new();
+        self.executor.listeners.arm(self.run.id, self.looked(listens).into());
         for todo in listens {
-            let Task::Listen(awaiting) = &todo.task else { continue };
-            if self.listen_to(todo, awaiting, stop).await? {
+            if let Task::Listen(awaiting) = &todo.task
+                && self.listen_to(todo, awaiting, stop).await?
+            {
                 return Ok(Listened::Heard);
             }
-            let topic = TopicKey::of(&awaiting.topic);
-            nothing.push(Listening { topic, seen: self.seen_of(topic, awaiting) });
         }
+        let nothing = self.looked(listens);
+        self.executor.listeners.looked(self.run.id, &nothing);
         Ok(Listened::Nothing(nothing))
     }
 
@@ -58,17 +57,26 @@ impl Driver<'_> {
         Ok(false)
     }
 
-    /// What lies behind this place has not been looked at. An event that an earlier step took is not taken again.
-    fn seen_of(&self, topic: TopicKey, awaiting: &Awaiting) -> u64 {
-        let taken = self.run.taken.get(&awaiting.topic).copied().unwrap_or(0);
-        let since = seq_at(awaiting.since).saturating_sub(1);
-        self.seen.get(&topic).copied().unwrap_or(0).max(taken).max(since)
+    /// How far each wait has looked; the least where several wait for the same.
+    fn looked(&self, listens: &[Todo<'_>]) -> Vec<Listening> {
+        let mut looked: BTreeMap<TopicKey, u64> = BTreeMap::new();
+        for todo in listens {
+            let Task::Listen(awaiting) = &todo.task else { continue };
+            let seen = self.seen_of(&todo.address, awaiting);
+            looked.entry(TopicKey::of(&awaiting.topic)).and_modify(|least| *least = seen.min(*least)).or_insert(seen);
+        }
+        looked.into_iter().map(|(topic, seen)| Listening { topic, seen }).collect()
+    }
+
+    /// What lies behind this place has not been looked at.
+    fn seen_of(&self, step: &Address, awaiting: &Awaiting) -> u64 {
+        self.seen.get(step).copied().unwrap_or(0).max(seq_at(awaiting.since).saturating_sub(1))
     }
 
     async fn listen_to(&mut self, todo: &Todo<'_>, awaiting: &Awaiting, stop: &Stop) -> Result<bool, Stuck> {
         let topic = TopicKey::of(&awaiting.topic);
         loop {
-            let after = self.seen_of(topic, awaiting);
+            let after = self.seen_of(&todo.address, awaiting);
             let store = self.executor.journal.store();
             let posted = match store.posted(topic, after, EVENTS_AT_ONCE).await {
                 Ok(posted) => posted,
@@ -81,20 +89,22 @@ impl Driver<'_> {
                 return Ok(false);
             }
             for Posted { seq, event } in posted {
-                match store.event(event).await {
+                let is_taken = self.run.taken.get(&awaiting.topic).is_some_and(|taken| taken.contains(&seq));
+                let event = if is_taken { Ok(None) } else { store.event(event).await };
+                match event {
                     Ok(Some(event)) if is_of(&event, awaiting) => {
                         if self.hear(todo, &event, seq)? {
                             return Ok(true);
                         }
                     }
-                    // Another topic with the same hash, too late, or gone.
+                    // Another topic with the same hash, too late, taken before, or gone.
                     Ok(Some(_) | None) => {}
                     Err(error) => {
                         self.pause(&error, stop).await?;
                         break;
                     }
                 }
-                self.seen.insert(topic, seq);
+                self.seen.insert(todo.address.clone(), seq);
             }
         }
     }

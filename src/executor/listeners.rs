@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::id::RunId;
-use crate::store::TopicKey;
+use crate::store::{Listening, TopicKey};
 
 /// The runs that listen; none at first.
 #[derive(Default)]
@@ -14,19 +14,31 @@ pub struct Listeners(Mutex<Table>);
 #[derive(Default)]
 struct Table {
     by_topic: BTreeSet<(TopicKey, RunId)>,
-    by_run: HashMap<RunId, Box<[TopicKey]>>,
+    by_run: HashMap<RunId, Box<[Listening]>>,
 }
 
 impl Listeners {
     /// From now on the run listens to these, and to nothing else.
-    pub(super) fn arm(&self, run: RunId, topics: Vec<TopicKey>) {
+    pub(super) fn arm(&self, run: RunId, listens: Box<[Listening]>) {
         let mut table = self.lock();
         table.forget(run);
-        if topics.is_empty() {
+        if listens.is_empty() {
             return;
         }
-        table.by_topic.extend(topics.iter().map(|topic| (*topic, run)));
-        table.by_run.insert(run, topics.into());
+        table.by_topic.extend(listens.iter().map(|listening| (listening.topic, run)));
+        table.by_run.insert(run, listens);
+    }
+
+    /// How far the run has looked at what it listens to: it does not look at the same events again each time it is woken.
+    pub(super) fn looked(&self, run: RunId, listens: &[Listening]) {
+        if let Some(known) = self.lock().by_run.get_mut(&run) {
+            *known = listens.into();
+        }
+    }
+
+    /// What the run listens to, and how far it has looked.
+    pub(super) fn listens(&self, run: RunId) -> Box<[Listening]> {
+        self.lock().by_run.get(&run).cloned().unwrap_or_default()
     }
 
     /// The run listens no more.
@@ -47,8 +59,8 @@ impl Listeners {
 
 impl Table {
     fn forget(&mut self, run: RunId) {
-        for topic in self.by_run.remove(&run).unwrap_or_default() {
-            self.by_topic.remove(&(topic, run));
+        for listening in self.by_run.remove(&run).unwrap_or_default() {
+            self.by_topic.remove(&(listening.topic, run));
         }
     }
 }

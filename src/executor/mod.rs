@@ -8,6 +8,7 @@ mod drive;
 mod emit;
 mod flush;
 mod lanes;
+mod leave;
 mod listen;
 mod listeners;
 mod open;

@@ -8,10 +8,10 @@ use super::drive::Driver;
 use super::emit::Origin;
 use super::revisions::NoRevision;
 use crate::domain::id::RunId;
-use crate::domain::journal::{Entry, Fact};
-use crate::domain::run::{Run, Status};
+use crate::domain::journal::{Address, Entry, Fact};
+use crate::domain::run::{Run, Stamped, Status, StepState};
 use crate::domain::time::Timestamp;
-use crate::store::{Commit, CommitError, FreshRun, StoreError};
+use crate::store::{Commit, CommitError, FreshRun, StoreError, TopicKey};
 use crate::workflow::evaluate;
 
 /// Why a run could not be brought into memory.
@@ -71,8 +71,24 @@ pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Bo
     let first = events.first().map(|event| &event.head);
     let (depth, held) = first.map(|head| (head.depth, head.held.clone())).unwrap_or_default();
     let origin = Origin { depth, parent, lane, held };
-    let (buffer, emits, seen) = (Vec::new(), Vec::new(), HashMap::new());
-    Ok(Opened::Run(Box::new(Driver { executor, loaded, run, scope, buffer, emits, origin, seen })))
+    let seen = seen(executor, &run);
+    let (buffer, emits, cancels) = (Vec::new(), Vec::new(), Vec::new());
+    Ok(Opened::Run(Box::new(Driver { executor, loaded, run, scope, buffer, emits, origin, seen, cancels })))
+}
+
+/// How far the run had looked before it was put down.
+fn seen(executor: &Executor, run: &Run) -> HashMap<Address, u64> {
+    let listens = executor.listeners.listens(run.id);
+    if listens.is_empty() {
+        return HashMap::new();
+    }
+    let seen_of = |(address, stamped): (&Address, &Stamped)| {
+        let StepState::Awaiting(awaiting) = &stamped.state else { return None };
+        let topic = TopicKey::of(&awaiting.topic);
+        let listening = listens.iter().find(|listening| listening.topic == topic)?;
+        Some((address.clone(), listening.seen))
+    };
+    run.steps.iter().filter_map(seen_of).collect()
 }
 
 /// Ends the gathering of events.

@@ -147,7 +147,7 @@ impl Intake {
     ///
     /// # Errors
     /// When the link is not one of ours, or the store would not take it.
-    pub async fn answer(&self, link: &LinkParts, answer: Answer) -> Result<Question, Refusal> {
+    pub async fn decide(&self, link: &LinkParts, answer: Answer) -> Result<Question, Refusal> {
         let mut head = self.head(Source::Approval, "approval");
         let question = self.question_at(link, head.received).await?;
         if question.standing != Standing::Open {

@@ -3,6 +3,7 @@
 
 pub mod approve;
 pub mod replay;
+mod reply;
 pub mod schedule;
 pub mod verify;
 pub mod webhook;
@@ -20,6 +21,8 @@ use crate::store::{Accept, Accepted, CommitError, Cursor, DedupeKey, Journal, St
 use crate::workflow::catalog::{Current, Loaded};
 use crate::workflow::matching;
 use crate::workflow::start::{self, Considered};
+
+pub use reply::{Received, Replied, RunAnswer, Waiting};
 
 /// Takes events in.
 pub struct Intake {
@@ -180,6 +183,11 @@ impl Intake {
     /// # Errors
     /// When the body cannot be read or the store would not take it. Nothing is stored then.
     pub async fn submit(&self, arrival: Arrival, targets: &[Target]) -> Result<Receipt, Refusal> {
+        self.take_in(arrival, targets).await.map(|(receipt, _)| receipt)
+    }
+
+    /// The same, with the event as it was read.
+    async fn take_in(&self, arrival: Arrival, targets: &[Target]) -> Result<(Receipt, Arc<Event>), Refusal> {
         let Arrival { head, body, dedupe, cursor, topic } = arrival;
         let mut event = Event::new(head, body);
         check_body(&event).map_err(Refusal::Unreadable)?;
@@ -203,10 +211,11 @@ impl Intake {
         event.head.matches = matches;
         let event = Arc::new(event);
         let accepted = self.journal.accept(Accept { event: Arc::clone(&event), dedupe, runs, cursor, topic }).await?;
-        Ok(match accepted {
+        let receipt = match accepted {
             Accepted::New { matches, .. } => Receipt { event: event.head.id, matches, duplicate: false },
             Accepted::Duplicate { event, matches } => Receipt { event, matches, duplicate: true },
-        })
+        };
+        Ok((receipt, event))
     }
 
     /// Starts a workflow by hand. `event` is the body, JSON.

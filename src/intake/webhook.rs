@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-use super::{Arrival, Dedupe, Intake, Receipt, Refusal, Target, verify};
+use super::{Arrival, Dedupe, Intake, Received, Refusal, Target, verify};
 use crate::domain::event::Source;
 use crate::domain::workflow::{Trigger, Verify, Webhook};
 use crate::workflow::matching::{self, NoHook};
@@ -50,7 +50,7 @@ impl Intake {
     ///
     /// # Errors
     /// When it cannot be verified, cannot be read, or the store would not take it. Nothing is stored then.
-    pub async fn receive(&self, hook: Hook, query: &str, headers: &HeaderMap, body: Bytes) -> Result<Receipt, Refusal> {
+    pub async fn receive(&self, hook: Hook, query: &str, headers: &HeaderMap, body: Bytes) -> Result<Received, Refusal> {
         let now = self.clock.now();
         // Hooks on one path and method verify alike: the catalog sees to that.
         let scheme = hook.targets.iter().find_map(webhook).map_or(&Verify::None, |hook| &hook.verify);
@@ -67,7 +67,10 @@ impl Intake {
         head.method = method;
         head.path = path;
         head.params = params;
-        self.submit(Arrival { head, body, dedupe: Dedupe::Hook, cursor: None, topic: None }, &targets).await
+        let arrival = Arrival { head, body, dedupe: Dedupe::Hook, cursor: None, topic: None };
+        let (receipt, event) = self.take_in(arrival, &targets).await?;
+        let reply = self.reply(&receipt, &event, &targets);
+        Ok(Received { receipt, reply })
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::answers::Answers;
 use super::{Accept, Accepted, Commit, CommitError, NewRun, Replay, Store, StoreError, TopicKey, Write, Written};
 use crate::domain::admission::Lane;
 use crate::domain::event::Event;
@@ -49,8 +50,18 @@ pub struct Journal {
     store: Arc<dyn Store>,
     queue: mpsc::Sender<Job>,
     waiting: Arc<AtomicUsize>,
-    backlog_limit: usize,
+    limits: Limits,
     driven: Mutex<HashSet<RunId>>,
+    answers: Answers,
+}
+
+/// Bounds of a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// New events are refused while so many accepted runs have not been begun.
+    pub backlog: usize,
+    /// So many callers wait for the answer of a run.
+    pub callers: usize,
 }
 
 struct Job {
@@ -94,13 +105,13 @@ pub struct Committer {
 
 impl Journal {
     /// A journal over `store`, the committer to run, and what the executor listens to.
-    /// New events are refused while `backlog_limit` accepted runs have not been begun.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, backlog_limit: usize) -> (Arc<Self>, Committer, mpsc::Receiver<Feed>) {
+    pub fn new(store: Arc<dyn Store>, limits: Limits) -> (Arc<Self>, Committer, mpsc::Receiver<Feed>) {
         let (queue, jobs) = mpsc::channel(QUEUE_LIMIT);
         let (feed, fed) = mpsc::channel(QUEUE_LIMIT);
         let committer = Committer { store: Arc::clone(&store), queue: jobs, feed };
-        let journal = Self { store, queue, waiting: Arc::default(), backlog_limit, driven: Mutex::default() };
+        let answers = Answers::new(limits.callers);
+        let journal = Self { store, queue, waiting: Arc::default(), limits, driven: Mutex::default(), answers };
         (Arc::new(journal), committer, fed)
     }
 
@@ -148,8 +159,8 @@ impl Journal {
 
     fn check_backlog(&self) -> Result<(), StoreError> {
         let waiting = self.waiting.load(Ordering::Relaxed);
-        if self.backlog_limit <= waiting {
-            return Err(StoreError::Overloaded { waiting, limit: self.backlog_limit });
+        if self.limits.backlog <= waiting {
+            return Err(StoreError::Overloaded { waiting, limit: self.limits.backlog });
         }
         Ok(())
     }
@@ -227,7 +238,13 @@ impl Journal {
     /// The setting `limits.backlog`.
     #[must_use]
     pub fn backlog_limit(&self) -> usize {
-        self.backlog_limit
+        self.limits.backlog
+    }
+
+    /// Who waits for the answer of a run.
+    #[must_use]
+    pub fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     fn driven(&self) -> std::sync::MutexGuard<'_, HashSet<RunId>> {

@@ -4,6 +4,7 @@
 //! [`Journal`] is what the rest of the program holds: it groups writes, so that everything queued
 //! while the last sync ran is written and synced once.
 
+pub mod answers;
 pub mod conformance;
 pub mod embedded;
 pub mod journal;

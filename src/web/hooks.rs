@@ -7,11 +7,11 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{ProblemResponse, Web};
-use crate::intake::{Receipt, Refusal};
+use crate::intake::{Receipt, Received, Refusal, Replied};
 
 /// How long a body may take to arrive, from the end of the headers.
 const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
@@ -27,8 +27,25 @@ pub(super) async fn receive(
 ) -> Result<Response, ProblemResponse> {
     let hook = web.intake.hook(method.as_str(), &path)?;
     let body = read(body, &headers, hook.body_limit_bytes).await?;
-    let receipt = web.intake.receive(hook, query.as_deref().unwrap_or_default(), &headers, body).await?;
-    Ok(answer(&receipt))
+    let received = web.intake.receive(hook, query.as_deref().unwrap_or_default(), &headers, body).await?;
+    let waiting = match &received.reply {
+        Replied::Receipt => return Ok(answer(&received.receipt)),
+        Replied::Fixed(response) => return Ok(super::answer::said(response.clone())),
+        Replied::Wait(waiting) => waiting,
+    };
+    // A repeat is not kept waiting a second time.
+    let found =
+        if received.receipt.duplicate { web.intake.known_answer(waiting).await } else { web.intake.answer(waiting, &web.stopping).await };
+    Ok(found.map_or_else(|| not_yet(&received), super::answer::of_run))
+}
+
+/// The event is stored, and its run has not answered: where it can be seen.
+fn not_yet(received: &Received) -> Response {
+    let mut response = answer(&received.receipt);
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let location = received.first_run().and_then(|run| HeaderValue::try_from(format!("/api/runs/{run}")).ok());
+    response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
+    response
 }
 
 /// `202` for a new event, `200` for a repeat.

@@ -19,12 +19,20 @@ pub struct ProblemResponse {
     code: &'static str,
     detail: String,
     headers: Vec<(HeaderName, HeaderValue)>,
+    more: Option<(&'static str, String)>,
 }
 
 impl ProblemResponse {
     /// A problem with its stable code (a page in `docs/errors/`) and what to do about it.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), headers: Vec::new() }
+        Self { status, code, detail: detail.into(), headers: Vec::new(), more: None }
+    }
+
+    /// The same, with one member more (RFC 9457, section 3.2).
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: String) -> Self {
+        self.more = Some((key, value));
+        self
     }
 
     /// A question that can no longer be answered.
@@ -54,13 +62,16 @@ impl ProblemResponse {
 
 impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
-        let body = serde_json::json!({
+        let mut body = serde_json::json!({
             "type": format!("urn:hence:error:{}", self.code),
             "title": self.status.canonical_reason().unwrap_or("Error"),
             "status": self.status.as_u16(),
             "code": self.code,
             "detail": self.detail,
         });
+        if let (Some((key, value)), Some(body)) = (self.more, body.as_object_mut()) {
+            body.insert(key.to_owned(), value.into());
+        }
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response.headers_mut().extend(self.headers);

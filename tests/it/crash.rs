@@ -45,7 +45,15 @@ fn events() -> BTreeMap<&'static str, Case> {
     });
     let order =
         json!({"id": "o-1", "shipping": "express", "email": "ada@example.com", "items": [{"sku": "a"}, {"sku": "b"}, {"sku": "c"}]});
+    let saga = json!({"id": "o-1", "amount": 40, "email": "ada@example.com", "items": [{"sku": "a"}]});
+    let person = || json!({"email": "ada@example.com"});
+    let post = |path, body| Send::Post { path, github: false, body };
     BTreeMap::from([
+        ("order-saga", Case::new(post("order-saga", saga))),
+        ("drip-campaign", Case::new(post("campaign", person()))),
+        ("digest", Case::new(post("signups", person()))),
+        ("search", Case { deduplicates: false, ..Case::new(post("search", json!({"q": "ada"}))) }),
+        ("unsubscribe", Case { deduplicates: false, ..Case::new(post("unsubscribe?email=ada@example.com", json!({}))) }),
         ("capture-lead", Case::new(Send::Post { path: "leads", github: false, body: lead })),
         ("issue-triage", Case::new(Send::Post { path: "github", github: true, body: issue })),
         ("fulfil-order", Case { beside: &["reserve[", "tell/"], ..Case::new(Send::Post { path: "orders", github: false, body: order }) }),
@@ -60,7 +68,17 @@ enum Send {
 }
 
 impl Send {
-    /// Whether it was acknowledged.
+    /// Whether it was acknowledged. A caller that waits for the run's answer waits while time goes on.
+    async fn while_time_goes_on(&self, app: &TestApp, workflow: &str, is_dead: impl Fn() -> bool) -> bool {
+        let send = self.to(app, workflow);
+        tokio::pin!(send);
+        tokio::select! {
+            biased;
+            acknowledged = &mut send => acknowledged,
+            () = all_ended(app, &is_dead) => !is_dead() && send.await,
+        }
+    }
+
     async fn to(&self, app: &TestApp, workflow: &str) -> bool {
         let request = match self {
             Self::ByHand(event) => {
@@ -242,7 +260,7 @@ fn undisturbed(project: &Project, workflow: &'static str, case: &Case, flaky: bo
     life(async {
         let app =
             TestApp::resume(project, Life { kv: Arc::clone(&faulty) as Arc<dyn Kv>, ..Life::new(Arc::clone(&recorder)) }).await.unwrap();
-        assert!(case.send.to(&app, workflow).await);
+        assert!(case.send.while_time_goes_on(&app, workflow, || false).await);
         all_ended(&app, || false).await;
         let stories = stories(&memory, &names).await;
         assert_eq!(stories.iter().filter(|told| told.workflow == workflow).count(), 1, "{workflow} starts one run");
@@ -275,7 +293,7 @@ fn disturbed(
     let acknowledged = life(async {
         let first = Life { kv: Arc::clone(&faulty) as Arc<dyn Kv>, ..base.clone() };
         let Ok(app) = TestApp::resume(project, first).await else { return false };
-        let acknowledged = case.send.to(&app, workflow).await;
+        let acknowledged = case.send.while_time_goes_on(&app, workflow, || faulty.is_dead()).await;
         all_ended(&app, || faulty.is_dead()).await;
         acknowledged
     });
@@ -285,7 +303,7 @@ fn disturbed(
         let app = TestApp::resume(project, second).await.unwrap();
         if !acknowledged {
             // The sender got no answer, so it sends again.
-            assert!(case.send.to(&app, workflow).await, "{at}");
+            assert!(case.send.while_time_goes_on(&app, workflow, || false).await, "{at}");
         }
         all_ended(&app, || false).await;
     });

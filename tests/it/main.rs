@@ -17,6 +17,7 @@ mod flows;
 mod functions_doc;
 mod github;
 mod hooks;
+mod inside;
 mod inventory;
 mod journals;
 mod kill;

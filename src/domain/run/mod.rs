@@ -3,7 +3,7 @@
 mod allowed;
 mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Map;
@@ -34,8 +34,8 @@ pub struct Run {
     pub vars: Map,
     /// Calls that are taken back if the run fails, in the order of completion.
     pub undos: Vec<Undo>,
-    /// By topic: the last event that a step took. A later wait looks after it.
-    pub taken: BTreeMap<Arc<str>, u64>,
+    /// By topic: the events that steps took, by their places. No other wait of the run takes one of them again.
+    pub taken: BTreeMap<Arc<str>, BTreeSet<u64>>,
     /// What the caller was answered.
     pub response: Option<Arc<Response>>,
 }
@@ -218,7 +218,8 @@ impl Run {
             }
             Fact::EventTaken { step, seq, output, .. } if self.is_awaiting(&step) => {
                 if let Some(StepState::Awaiting(Awaiting { topic, .. })) = self.state(&step) {
-                    self.taken.insert(Arc::clone(topic), seq);
+                    let topic = Arc::clone(topic);
+                    self.taken.entry(topic).or_default().insert(seq);
                 }
                 (step, StepState::Done { output })
             }
@@ -256,6 +257,24 @@ impl Run {
             | Fact::RunStopped { .. }
             | Fact::RunFinished { .. }
             | Fact::CancelRequested) => return Err(Box::new(fact)),
+        })
+    }
+
+    /// The children that a step, or one inside it, waits for.
+    pub fn children_of<'r>(&'r self, step: &'r Address) -> impl Iterator<Item = RunId> + 'r {
+        let below = self.steps.range(step.clone()..).take_while(|(address, _)| address.as_str().starts_with(step.as_str()));
+        let own = below.filter(move |(address, _)| *address == step || address.is_inside(step));
+        own.filter_map(|(_, stamped)| match &stamped.state {
+            StepState::Awaiting(awaiting) => awaiting.child,
+            StepState::Skipped
+            | StepState::Took(_)
+            | StepState::Looping(_)
+            | StepState::Repeating { .. }
+            | StepState::Waiting { .. }
+            | StepState::Started { .. }
+            | StepState::Retrying { .. }
+            | StepState::Done { .. }
+            | StepState::Failed { .. } => None,
         })
     }
 

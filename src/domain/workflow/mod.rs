@@ -15,8 +15,8 @@ use super::journal::Address;
 pub use start::{Concurrency, Gathering, Input, InputKind, Mode, Throttle};
 pub use step::{Approve, Call, Case, Child, Emit, OnError, Respond, RespondBody, Step, StepKind, Wait, WaitEvent};
 pub use trigger::{
-    Dedupe, EventTrigger, Hmac, HmacAlgorithm, RunTrigger, ScheduleTrigger, SecretName, SignatureEncoding, SignedPart, Trigger, Verify,
-    Webhook,
+    Dedupe, EventTrigger, Hmac, HmacAlgorithm, Reply, RunTrigger, ScheduleTrigger, SecretName, SignatureEncoding, SignedPart, Trigger,
+    Verify, Webhook,
 };
 
 /// A handle to a compiled expression, template or script of the workflow's program.

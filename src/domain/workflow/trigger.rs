@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Code;
+use super::{Code, Respond};
 use crate::domain::run::Status;
 use crate::domain::schedule::Schedule;
 
@@ -62,6 +62,17 @@ pub struct Webhook {
     pub dedupe: Option<Dedupe>,
     /// The largest body, in bytes; the server's limit when absent.
     pub body_limit_bytes: Option<usize>,
+    /// What the caller gets; the receipt when absent.
+    pub respond: Option<Reply>,
+}
+
+/// What the caller of a webhook gets in place of the receipt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// What the run answers, if it does so within this time.
+    Wait(Duration),
+    /// Always this, over the event alone.
+    Fixed(Respond),
 }
 
 /// When two events are the same one.

@@ -3,7 +3,7 @@
 use crate::domain::event::{Event, EventHead, MatchResult};
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{Trigger, Verify};
+use crate::domain::workflow::{Reply, Trigger, Verify};
 use crate::domain::{Map, Value};
 use crate::intake::replay::Replayed;
 use crate::store::{ReplayOf, RunHead};
@@ -28,7 +28,8 @@ pub(super) fn workflow(loaded: &Loaded, now: Timestamp) -> Value {
 pub(super) fn trigger(trigger: &Trigger, now: Timestamp) -> Value {
     match trigger {
         Trigger::Webhook(hook) => {
-            json!({"kind": "webhook", "path": format!("/hooks/{}", hook.path), "methods": hook.methods, "verify": verify(&hook.verify)})
+            let (path, respond) = (format!("/hooks/{}", hook.path), reply(hook.respond.as_ref()));
+            json!({"kind": "webhook", "path": path, "methods": hook.methods, "verify": verify(&hook.verify), "respond": respond})
         }
         Trigger::Schedule(schedule) => {
             let next = schedule.schedule.rule.next_after(now).map(|time| time.to_string());
@@ -37,6 +38,14 @@ pub(super) fn trigger(trigger: &Trigger, now: Timestamp) -> Value {
         Trigger::Event(event) => json!({"kind": "event", "type": event.kind}),
         Trigger::Run(run) => json!({"kind": "run", "workflow": run.workflow, "outcomes": run.outcomes}),
         Trigger::Manual => json!({"kind": "manual"}),
+    }
+}
+
+fn reply(respond: Option<&Reply>) -> String {
+    match respond {
+        None => "receipt".to_owned(),
+        Some(Reply::Wait(within)) => format!("wait {within:?}"),
+        Some(Reply::Fixed(_)) => "fixed".to_owned(),
     }
 }
 
@@ -98,6 +107,9 @@ pub(super) fn run(head: &RunHead) -> Value {
         "updated": head.updated.to_string(),
     });
     if let Value::Object(map) = &mut shown {
+        if let Some(parent) = head.parent {
+            map.insert("parent".into(), json!(parent));
+        }
         if let Some(wake) = head.wake {
             map.insert("wake".into(), json!(wake.to_string()));
         }
@@ -143,7 +155,15 @@ pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry]) -> Value {
         Fact::RunFinished { outcome: Outcome::Succeeded { output } } => Some(&**output),
         _ => None,
     });
+    let child = |entry: &Entry| match &entry.fact {
+        Fact::ChildStarted { step, run, workflow } => Some(json!({"run": run, "workflow": workflow, "step": step})),
+        _ => None,
+    };
+    let children: Vec<Value> = entries.iter().filter_map(child).collect();
     if let Value::Object(map) = &mut shown {
+        if !children.is_empty() {
+            map.insert("children".into(), Value::Array(children));
+        }
         let reused = head.replay_of.as_ref().map_or(0, |of| of.facts);
         let reused = usize::try_from(reused).unwrap_or(usize::MAX);
         map.insert("steps".into(), Value::Array(super::steps::steps(entries, reused)));

@@ -54,7 +54,7 @@ async fn decide(web: &Web, link: &LinkParts, headers: &HeaderMap, body: Body) ->
         other => other.into(),
     })?;
     let answer = if is_json(headers, &header::CONTENT_TYPE) { from_json(&body)? } else { from_form(&body)? };
-    Ok(web.intake.answer(link, answer).await?)
+    Ok(web.intake.decide(link, answer).await?)
 }
 
 fn bad(detail: impl Into<String>) -> ProblemResponse {

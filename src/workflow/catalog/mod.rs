@@ -115,8 +115,13 @@ impl Catalog {
         let (library, mut problems) = load::Library::new(sources.scripts(), context);
         let read = sources.workflows().first().map(|own| load::load(own, &library, context));
         let (loaded, found) = read.map(|read| (read.ready, read.problems)).unwrap_or_default();
-        problems.extend(found);
-        loaded.map(|ready| ready.loaded).ok_or(problems)
+        match loaded {
+            Some(ready) => Ok(Loaded { problems: found, ..ready.loaded }),
+            None => {
+                problems.extend(found);
+                Err(problems)
+            }
+        }
     }
 
     fn add(&mut self, ready: load::Ready, source: &SourceFile, files: &mut BTreeMap<Arc<str>, Arc<str>>) -> Result<(), Box<Problem>> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use matchit::{InsertError, Router};
 
 use super::{Loaded, Problem, codes};
-use crate::domain::workflow::Webhook;
+use crate::domain::workflow::{Reply, Webhook};
 use crate::workflow::compile::path::shape;
 use crate::workflow::yaml::Span;
 
@@ -90,8 +90,19 @@ fn differs(a: &Webhook, b: &Webhook) -> Option<&'static str> {
         Some("`dedupe`")
     } else if a.body_limit_bytes != b.body_limit_bytes {
         Some("`limits.body`")
+    } else if !agree(a.respond.as_ref(), b.respond.as_ref()) {
+        Some("`respond`")
     } else {
         None
+    }
+}
+
+/// One request has one answer: one of two hooks may leave it to the other, or both wait as long.
+fn agree(a: Option<&Reply>, b: Option<&Reply>) -> bool {
+    match (a, b) {
+        (Some(Reply::Wait(a)), Some(Reply::Wait(b))) => a == b,
+        (Some(_), Some(_)) => false,
+        (None, _) | (_, None) => true,
     }
 }
 

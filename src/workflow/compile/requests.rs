@@ -31,8 +31,8 @@ impl Compiler<'_, '_> {
         Some(Emit { kind: Arc::clone(&file.kind.value), with })
     }
 
-    pub(super) fn respond(&mut self, file: &RespondFile, address: &str) -> Option<Respond> {
-        let name = |key: &str| field(address, &format!("respond.{key}"));
+    /// `name` says where a key of it stands.
+    pub(super) fn respond(&mut self, file: &RespondFile, name: impl Fn(&str) -> String) -> Option<Respond> {
         let status = file.status.as_ref().map(|node| self.tree(Some(node), &name("status")));
         let headers = file.headers.as_ref().map(|node| self.tree(Some(node), &name("headers")));
         let body = match &file.body {

@@ -140,7 +140,7 @@ impl Compiler<'_, '_> {
             KindFile::Approve(approve) => self.approve(approve, address).map(StepKind::Approve),
             KindFile::Run(child) => self.child(child, address).map(StepKind::Run),
             KindFile::Emit(emit) => self.emit(emit, address).map(StepKind::Emit),
-            KindFile::Respond(respond) => self.respond(respond, address).map(StepKind::Respond),
+            KindFile::Respond(respond) => self.respond(respond, |key| field(address, &format!("respond.{key}"))).map(StepKind::Respond),
             KindFile::Fail(code) => self.text(code, &field(address, "fail")).map(StepKind::Fail),
             KindFile::Stop(None) => Some(StepKind::Stop(None)),
             KindFile::Stop(Some(code)) => self.expression(code, &field(address, "stop")).map(|code| StepKind::Stop(Some(code))),

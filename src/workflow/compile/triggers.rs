@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Compiler, path, schedule};
-use crate::domain::workflow::{Dedupe, EventTrigger, RunTrigger, ScheduleTrigger, Trigger, Webhook};
-use crate::workflow::file::{DedupeFile, TriggerFile, WebhookFile};
+use crate::domain::workflow::{Dedupe, EventTrigger, Reply, RunTrigger, ScheduleTrigger, Trigger, Webhook};
+use crate::workflow::file::{DedupeFile, ReplyFile, TriggerFile, WebhookFile};
 use crate::workflow::problem::{Problem, codes};
 
 impl Compiler<'_, '_> {
@@ -58,12 +58,17 @@ impl Compiler<'_, '_> {
             self.secrets.insert(secret.value.clone());
         }
         let dedupe = file.dedupe.as_ref().and_then(|dedupe| self.dedupe(dedupe, index));
+        let respond = file.respond.as_ref().and_then(|reply| match reply {
+            ReplyFile::Wait(within) => Some(Reply::Wait(*within)),
+            ReplyFile::Fixed(respond) => self.respond(respond, |key| format!("when[{index}].respond.{key}")).map(Reply::Fixed),
+        });
         Some(Trigger::Webhook(Webhook {
             path: path?,
             methods: file.methods.clone(),
             verify: file.verify.clone(),
             dedupe,
             body_limit_bytes: file.body_limit_bytes,
+            respond,
         }))
     }
 

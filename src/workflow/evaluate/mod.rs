@@ -20,6 +20,7 @@ use crate::domain::workflow::{Child, Code, Emit, Gathering, StepKind, for_each_s
 use crate::domain::{Map, Value};
 use crate::script::{Program, RunInfo, Scope};
 
+pub use respond::answer;
 pub use wait::{Heard, hear};
 
 /// The most items of one `foreach`.

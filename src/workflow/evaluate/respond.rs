@@ -12,6 +12,8 @@ use crate::script::{Program, Scope};
 
 /// The most headers of one answer.
 const HEADERS: usize = 50;
+/// Headers about the connection and the length: the server sets them.
+const OWN: [&str; 8] = ["connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 /// The longest value of a header.
 const HEADER_BYTES: usize = 8 << 10;
 
@@ -19,6 +21,14 @@ pub(super) fn respond(program: &Program, respond: &Respond, step: Address, scope
     if run.response.is_some() {
         return Err(bad("this run has answered already: one request has one answer".to_owned()));
     }
+    Ok(Fact::Responded { step, response: Arc::new(answer(program, respond, scope)?) })
+}
+
+/// What an answer holds, over what the scope shows.
+///
+/// # Errors
+/// When its code cannot be evaluated, or HTTP does not allow what it says.
+pub fn answer(program: &Program, respond: &Respond, scope: &mut Scope) -> Result<Response, Failure> {
     let mut headers = respond.headers.map(|code| headers(&program.value(code, scope)?)).transpose()?.unwrap_or_default();
     let (otherwise, content_type, body) = match &respond.body {
         RespondBody::Empty => (200, "", String::new()),
@@ -35,7 +45,7 @@ pub(super) fn respond(program: &Program, respond: &Respond, step: Address, scope
     // What the steps say about the kind of the body counts.
     let own = headers.iter().position(|(name, _)| name == "content-type").map(|index| headers.remove(index).1);
     let content_type = own.unwrap_or_else(|| content_type.to_owned());
-    Ok(Fact::Responded { step, response: Arc::new(Response { status, headers, content_type, body }) })
+    Ok(Response { status, headers, content_type, body })
 }
 
 fn bad(message: String) -> Failure {
@@ -60,6 +70,9 @@ fn headers(value: &Value) -> Result<Vec<(String, String)>, Failure> {
         if !fine {
             return Err(bad(format!("`{name}` cannot be the name of a header (RFC 9110, section 5.1)")));
         }
+        if OWN.contains(&&*name.to_ascii_lowercase()) {
+            return Err(bad(format!("the header `{name}` is the server's own: take it away")));
+        }
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         Ok((name.to_ascii_lowercase(), header_value(name, text)?))
     };
@@ -70,6 +83,9 @@ fn headers(value: &Value) -> Result<Vec<(String, String)>, Failure> {
 fn header_value(name: &str, value: String) -> Result<String, Failure> {
     if HEADER_BYTES < value.len() {
         return Err(bad(format!("the header `{name}` has {} bytes; the limit is {HEADER_BYTES}", value.len())));
+    }
+    if !value.is_ascii() {
+        return Err(bad(format!("the header `{name}` holds a character that is not ASCII: percent-encode it, as in `%C3%A9`")));
     }
     if value.chars().any(char::is_control) {
         return Err(bad(format!("the header `{name}` holds a line break or another control character")));

@@ -148,12 +148,17 @@ fn answer(event: &Event) -> Result<Value, Failure> {
 /// How a run ended that this one waited for.
 fn ended(event: &Event) -> Result<Value, Failure> {
     let mut body = body(event);
-    let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    if text("status") == "succeeded" {
+    if body.get("status").and_then(Value::as_str) == Some("succeeded") {
         return Ok(body.get_mut("output").map(Value::take).unwrap_or_default());
     }
-    let error = body.get("error").and_then(|error| error.get("message")).and_then(Value::as_str).unwrap_or_default();
+    // What went wrong first is said, not the way up through the runs around it.
+    let root = body.pointer("/error/detail/error").filter(|_| body.pointer("/error/kind") == Some(&json!("child_failed"))).cloned();
+    if let (Some(root), Some(error)) = (root, body.get_mut("error")) {
+        *error = root;
+    }
+    let text = |place: &str| body.pointer(place).and_then(Value::as_str).unwrap_or_default();
+    let error = text("/error/message");
     let because = if error.is_empty() { String::new() } else { format!(": {error}") };
-    let message = format!("{} of `{}` {}{because}", text("run"), text("workflow"), text("status"));
+    let message = format!("{} of `{}` {}{because}", text("/run"), text("/workflow"), text("/status"));
     Err(Failure::new(FailureKind::ChildFailed, message).with_detail(body))
 }

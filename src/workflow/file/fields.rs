@@ -55,6 +55,12 @@ impl<'n> Fields<'n> {
         self.entries.iter().any(|entry| &*entry.key == key)
     }
 
+    /// Whether there are no keys at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// These keys are part of the language and not run yet. Whether one of them is there.
     pub fn not_yet(&mut self, keys: &[&'static str], report: &mut Report) -> bool {
         let mut found = false;

@@ -32,7 +32,7 @@ pub use retry::read_retry;
 pub use workflow::read_workflow;
 pub use written::{
     ApproveFile, At, CallFile, ChildFile, CodeText, ConcurrencyFile, DedupeFile, EmitFile, EventTriggerFile, GatheringFile, InputFile,
-    KindFile, OnErrorFile, RespondBodyFile, RespondFile, RetryFile, RetryRule, RuleFile, RunTriggerFile, ScheduleFile, StepFile,
+    KindFile, OnErrorFile, ReplyFile, RespondBodyFile, RespondFile, RetryFile, RetryRule, RuleFile, RunTriggerFile, ScheduleFile, StepFile,
     ThrottleFile, TriggerFile, WaitFile, WebhookFile, WorkflowFile,
 };
 

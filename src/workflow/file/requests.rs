@@ -1,9 +1,11 @@
 //! Steps that speak with somebody inside: a person, another workflow, whoever waits for the run.
 
+use std::time::Duration;
+
 use super::blocks::inner;
 use super::read::{code, event_type, some_duration, text};
 use super::steps::read_with;
-use super::{ApproveFile, ChildFile, EmitFile, Fields, KindFile, Report, RespondBodyFile, RespondFile};
+use super::{ApproveFile, ChildFile, EmitFile, Fields, KindFile, ReplyFile, Report, RespondBodyFile, RespondFile};
 use crate::workflow::problem::codes;
 use crate::workflow::yaml::Entry;
 
@@ -34,7 +36,40 @@ pub(super) fn read_emit(entry: &Entry, fields: &mut Fields<'_>, report: &mut Rep
 const BODIES: [&str; 5] = ["json", "xml", "text", "html", "redirect"];
 
 pub(super) fn read_respond(entry: &Entry, report: &mut Report) -> Option<KindFile> {
+    let fields = Fields::open(&entry.value, "`respond`", entry.span, report)?;
+    read_answer(fields, report).map(KindFile::Respond)
+}
+
+/// The longest time that a caller is kept waiting: what lies between it and the server gives up before.
+const WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// `respond` of a webhook: the run's answer, or always the same.
+pub(super) fn read_reply(entry: &Entry, report: &mut Report) -> Option<ReplyFile> {
     let mut fields = Fields::open(&entry.value, "`respond`", entry.span, report)?;
+    let Some(wait) = fields.entry("wait") else {
+        if fields.is_empty() {
+            let help = "write `respond: {wait: 10s}`, or what is answered, as in `respond: {json: {ok: true}}`";
+            report.error(codes::MISSING_KEY, entry.span, "`respond` does not say what the caller gets", help);
+            return None;
+        }
+        return read_answer(fields, report).map(ReplyFile::Fixed);
+    };
+    let within = some_duration(&wait.value, "wait", report);
+    if let Some(other) = BODIES.into_iter().chain(["status", "headers"]).find_map(|key| fields.entry(key)) {
+        let message = format!("with `wait` the run says what is answered, and here is `{}` too", other.key);
+        report.error(codes::TWO_KINDS, other.span, message, "keep one of the two; a step `respond` can say it in the run");
+        return None;
+    }
+    fields.close(report);
+    if within.is_some_and(|within| WAIT_MAX < within) {
+        let message = format!("`wait` is at most {}s: callers and what lies between give up before", WAIT_MAX.as_secs());
+        report.error(codes::BAD_DURATION, wait.value.span, message, "write `wait: 10s`; who asks too early gets 202 and where to look");
+        return None;
+    }
+    within.map(ReplyFile::Wait)
+}
+
+fn read_answer(mut fields: Fields<'_>, report: &mut Report) -> Option<RespondFile> {
     let status = fields.optional("status").cloned();
     let headers =
         fields.entry("headers").and_then(|entry| Fields::open(&entry.value, "`headers`", entry.span, report).map(|_| entry.value.clone()));
@@ -55,5 +90,5 @@ pub(super) fn read_respond(entry: &Entry, report: &mut Report) -> Option<KindFil
             _ => RespondBodyFile::Redirect(code(&entry.value, "redirect", report)?),
         },
     };
-    Some(KindFile::Respond(RespondFile { status, headers, body }))
+    Some(RespondFile { status, headers, body })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fields::not_yet;
 use super::read::{choice, code, duration, event_type, list, size, some_duration, text};
+use super::requests::read_reply;
 use super::{At, DedupeFile, EventTriggerFile, Fields, Report, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile, verify};
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
@@ -114,10 +115,11 @@ fn read_webhook(entry: &Entry, report: &mut Report) -> Option<WebhookFile> {
     };
     let dedupe = fields.entry("dedupe").and_then(|entry| read_dedupe(entry, report));
     let body_limit_bytes = fields.entry("limits").and_then(|entry| read_limits(entry, report));
-    fields.not_yet(&["schema", "respond", "allow_from", "cors"], report);
+    let respond = fields.entry("respond").and_then(|entry| read_reply(entry, report));
+    fields.not_yet(&["schema", "allow_from", "cors"], report);
     fields.close(report);
     let (path, verified) = (path?, verified?);
-    Some(WebhookFile { path, methods, verify: verified.verify, secrets: verified.secrets, dedupe, body_limit_bytes })
+    Some(WebhookFile { path, methods, verify: verified.verify, secrets: verified.secrets, dedupe, body_limit_bytes, respond })
 }
 
 fn read_methods(node: &Node, report: &mut Report) -> Vec<Arc<str>> {

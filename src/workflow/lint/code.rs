@@ -3,8 +3,8 @@
 use super::scan::{Token, scan};
 use crate::script::holes;
 use crate::workflow::file::{
-    ChildFile, CodeText, EmitFile, GatheringFile, KindFile, OnErrorFile, RespondBodyFile, RespondFile, StepFile, TriggerFile, WaitFile,
-    WorkflowFile,
+    ChildFile, CodeText, EmitFile, GatheringFile, KindFile, OnErrorFile, ReplyFile, RespondBodyFile, RespondFile, StepFile, TriggerFile,
+    WaitFile, WorkflowFile,
 };
 use crate::workflow::yaml::{Node, Place, Span, trace};
 
@@ -79,7 +79,12 @@ pub(super) fn of_event(file: &WorkflowFile) -> Vec<Piece<'_>> {
     let mut found: Vec<Piece<'_>> = Vec::new();
     for trigger in &file.triggers {
         match trigger {
-            TriggerFile::Webhook(webhook) => found.extend(webhook.dedupe.iter().map(|dedupe| Piece::whole(Role::Value, &dedupe.key))),
+            TriggerFile::Webhook(webhook) => {
+                found.extend(webhook.dedupe.iter().map(|dedupe| Piece::whole(Role::Value, &dedupe.key)));
+                if let Some(ReplyFile::Fixed(respond)) = &webhook.respond {
+                    of_respond(respond, &mut found);
+                }
+            }
             TriggerFile::Event(event) => found.extend(event.condition.iter().map(|code| Piece::whole(Role::Condition("if"), code))),
             TriggerFile::Schedule(_) | TriggerFile::Run(_) | TriggerFile::Manual => {}
         }

@@ -8,8 +8,8 @@ use crate::domain::Value;
 use crate::domain::schedule::{Rule, Schedule};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{
-    Approve, Call, Child, Code, Concurrency, Dedupe, Emit, EventTrigger, Gathering, Input, Mode, OnError, Respond, RespondBody, RunTrigger,
-    ScheduleTrigger, Step, StepKind, Throttle, Trigger, Wait, WaitEvent, Webhook, Workflow,
+    Approve, Call, Child, Code, Concurrency, Dedupe, Emit, EventTrigger, Gathering, Input, Mode, OnError, Reply, Respond, RespondBody,
+    RunTrigger, ScheduleTrigger, Step, StepKind, Throttle, Trigger, Wait, WaitEvent, Webhook, Workflow,
 };
 use crate::script::{Program, holes};
 use crate::workflow::catalog::Loaded;
@@ -88,7 +88,7 @@ impl Describe<'_> {
     }
 
     fn webhook(&mut self, webhook: &Webhook) -> TriggerOutline {
-        let Webhook { path, methods, verify: sender, dedupe, body_limit_bytes } = webhook;
+        let Webhook { path, methods, verify: sender, dedupe, body_limit_bytes, respond } = webhook;
         let secrets: BTreeSet<String> = verify_secrets(sender).iter().map(|name| name.0.to_string()).collect();
         self.secrets.extend(secrets.iter().cloned());
         let dedupe = dedupe.as_ref().map(|Dedupe { key: _, text, within }| format!("{} within {}", brief(text), duration(*within)));
@@ -98,12 +98,15 @@ impl Describe<'_> {
             verify: verify(sender),
             secrets,
         };
-        TriggerOutline {
-            kind: "webhook".to_owned(),
-            route: Some(route),
-            schedule: None,
-            settings: set([("dedupe", dedupe), ("limits.body", body_limit_bytes.map(|bytes| format!("{bytes} bytes")))]),
+        let mut settings = set([("dedupe", dedupe), ("limits.body", body_limit_bytes.map(|bytes| format!("{bytes} bytes")))]);
+        match respond {
+            None => {}
+            Some(Reply::Wait(within)) => settings.extend(set([("respond.wait", Some(duration(*within)))])),
+            Some(Reply::Fixed(respond)) => {
+                settings.extend(self.respond(respond).into_iter().map(|(key, value)| (format!("respond.{key}"), value)));
+            }
         }
+        TriggerOutline { kind: "webhook".to_owned(), route: Some(route), schedule: None, settings }
     }
 
     fn schedule(&self, schedule: &Schedule) -> TriggerOutline {

@@ -16,8 +16,17 @@ pub(super) fn properties() -> Value {
 }
 
 /// Their parts.
-pub(super) fn definitions() -> [(&'static str, Value); 3] {
-    [("wait", wait()), ("approve", approve()), ("respond", respond())]
+pub(super) fn definitions() -> [(&'static str, Value); 4] {
+    [("wait", wait()), ("approve", approve()), ("respond", respond()), ("reply", reply())]
+}
+
+/// `respond` of a webhook.
+fn reply() -> Value {
+    let wait = said(refer("some_duration"), "What the run answers, if it does so in this time; at most 5m.");
+    json!({"anyOf": [
+        {"type": "object", "additionalProperties": false, "required": ["wait"], "properties": {"wait": wait}},
+        {"allOf": [refer("respond")], "minProperties": 1},
+    ]})
 }
 
 fn wait() -> Value {

@@ -97,6 +97,7 @@ fn webhook() -> Value {
                 "required": ["key", "within"],
                 "properties": {"key": refer("expression"), "within": refer("some_duration")},
             },
+            "respond": said(refer("reply"), "What the caller gets; the receipt when absent."),
             "limits": {
                 "type": "object",
                 "additionalProperties": false,

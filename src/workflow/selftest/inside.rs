@@ -1,5 +1,6 @@
 //! What the runs of a case say to each other: events, runs that are a part of another one, waits.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::hand::{Hand, shell};
@@ -82,9 +83,9 @@ impl<'d> Hand<'d> {
     pub(super) fn listen(&mut self, listens: &[Todo<'d>], stage: &mut Stage<'d, '_, '_>) -> Result<bool, String> {
         for todo in listens {
             let Task::Listen(awaiting) = &todo.task else { continue };
-            let taken = self.run.taken.get(&awaiting.topic).copied().unwrap_or(0);
+            let taken = self.run.taken.get(&awaiting.topic).cloned().unwrap_or_default();
             let shell = shell(stage);
-            let fact = stage.posted.iter().filter(|posted| is_for(posted, awaiting, taken)).find_map(|Posted { seq, event, .. }| {
+            let fact = stage.posted.iter().filter(|posted| is_for(posted, awaiting, &taken)).find_map(|Posted { seq, event, .. }| {
                 match evaluate::hear(self.loaded, todo, &mut self.scope, &self.run, event, *seq, &shell) {
                     Heard::Other => None,
                     Heard::Fact(fact) => Some(fact),
@@ -122,9 +123,11 @@ impl<'d> Hand<'d> {
     }
 }
 
-/// Whether an event that has come counts for a wait: the same in name, not before its time, not behind one taken.
-fn is_for(posted: &Posted, awaiting: &Awaiting, taken: u64) -> bool {
-    posted.topic == awaiting.topic && awaiting.since <= posted.event.head.received && taken < posted.seq
+/// Whether an event that has come counts for a wait: the same in name, neither too early nor too late, not taken by another one.
+fn is_for(posted: &Posted, awaiting: &Awaiting, taken: &BTreeSet<u64>) -> bool {
+    let received = posted.event.head.received;
+    let in_time = awaiting.since <= received && awaiting.until.is_none_or(|until| received < until);
+    posted.topic == awaiting.topic && in_time && !taken.contains(&posted.seq)
 }
 
 fn failed(todo: &Todo<'_>, error: Failure) -> Fact {

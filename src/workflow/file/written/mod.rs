@@ -11,7 +11,7 @@ use crate::workflow::yaml::{Node, Place, Span};
 
 pub use start::{ConcurrencyFile, GatheringFile, InputFile, ThrottleFile};
 pub use step::{ApproveFile, CallFile, ChildFile, EmitFile, KindFile, OnErrorFile, RespondBodyFile, RespondFile, StepFile, WaitFile};
-pub use trigger::{DedupeFile, EventTriggerFile, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile};
+pub use trigger::{DedupeFile, EventTriggerFile, ReplyFile, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile};
 
 /// A value with its place.
 #[derive(Debug, Clone, PartialEq)]

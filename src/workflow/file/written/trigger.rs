@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{At, CodeText};
+use super::{At, CodeText, RespondFile};
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
 use crate::domain::workflow::{SecretName, Verify};
@@ -56,6 +56,17 @@ pub struct WebhookFile {
     pub dedupe: Option<DedupeFile>,
     /// `limits.body`.
     pub body_limit_bytes: Option<usize>,
+    /// `respond`.
+    pub respond: Option<ReplyFile>,
+}
+
+/// `respond` of a webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReplyFile {
+    /// `wait`.
+    Wait(Duration),
+    /// `status`, `headers` and one of `json`, `xml`, `text`, `html`, `redirect`.
+    Fixed(RespondFile),
 }
 
 /// `dedupe` of a webhook.

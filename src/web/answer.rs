@@ -1,0 +1,50 @@
+//! Answers that workflows give.
+
+use axum::Json;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+use super::ProblemResponse;
+use crate::domain::id::RunId;
+use crate::domain::response;
+use crate::intake::RunAnswer;
+
+/// The answer of runs that have one.
+pub(super) fn of_run(answer: RunAnswer) -> Response {
+    match answer {
+        RunAnswer::Response(response) => said(response),
+        RunAnswer::Output(output) => (StatusCode::OK, Json(output)).into_response(),
+        RunAnswer::Failed(run) => failed(run).into_response(),
+    }
+}
+
+/// What a workflow says, as HTTP.
+pub(super) fn said(said: response::Response) -> Response {
+    let response::Response { status, headers, content_type, body } = said;
+    let Ok(status) = StatusCode::from_u16(status) else { return unsendable() };
+    // RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5: these have no body.
+    let is_empty = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+    let mut answer = Response::new(if is_empty { Body::empty() } else { Body::from(body) });
+    *answer.status_mut() = status;
+    let content_type = (!content_type.is_empty() && !is_empty).then(|| (header::CONTENT_TYPE.as_str().to_owned(), content_type));
+    for (name, value) in headers.into_iter().chain(content_type) {
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else { return unsendable() };
+        answer.headers_mut().insert(name, value);
+    }
+    // What a workflow sends is what it says it is, and nothing that a browser guesses.
+    answer.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    answer
+}
+
+/// The reason is in the run's history: a caller from outside is not told it.
+fn failed(run: RunId) -> ProblemResponse {
+    let detail = format!("the event was stored and {run} failed; its history says why");
+    ProblemResponse::new(StatusCode::INTERNAL_SERVER_ERROR, "run-failed", detail).with("run", run.to_string())
+}
+
+/// What is stored was checked when it was made: only a damaged record comes here.
+fn unsendable() -> Response {
+    let detail = "the workflow's answer cannot be sent over HTTP";
+    ProblemResponse::new(StatusCode::INTERNAL_SERVER_ERROR, "run-failed", detail).into_response()
+}
