@@ -45,6 +45,12 @@ pub(super) fn print(run: &Value) {
     if !text(run, "wake").is_empty() {
         say(&format!("  wakes     {}", text(run, "wake")));
     }
+    if let Some(waits) = run.get("waits") {
+        say(&format!("  waits     {}", waits_for(waits)));
+    }
+    if !text(run, "skipped").is_empty() {
+        say(&format!("  not done  {}", text(run, "skipped")));
+    }
     let rows: Vec<_> = list(run, "steps")
         .iter()
         .map(|step| {
@@ -65,6 +71,22 @@ pub(super) fn print(run: &Value) {
     if let Some(error) = run.get("error") {
         let step = if text(error, "step").is_empty() { String::new() } else { format!(" at {}", text(error, "step")) };
         say(&format!("\nfailed{step}: {}", text(error, "message")));
+    }
+}
+
+/// Why a queued run has not begun.
+fn waits_for(waits: &Value) -> String {
+    let (until, number) = (text(waits, "until"), |name: &str| waits.get(name).and_then(Value::as_u64).unwrap_or_default());
+    let plural = |n: u64| if n == 1 { "" } else { "s" };
+    match text(waits, "for") {
+        "batch" => format!("for more events until {until}, {} so far (`batch`)", number("events")),
+        "debounce" => format!("until {until} if no event comes before, {} so far (`debounce`)", number("events")),
+        "throttle" => format!("until {until} (`throttle`)"),
+        "concurrency" => {
+            let limit = number("limit");
+            format!("for its turn: {limit} run{} of its kind at once (`concurrency`)", plural(limit))
+        }
+        other => other.to_owned(),
     }
 }
 
@@ -99,8 +121,17 @@ fn note(step: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::note;
+    use super::{note, waits_for};
     use serde_json::json;
+
+    #[test]
+    fn a_queued_run_says_why_it_waits() {
+        let check = |waits: serde_json::Value, expected: &str| assert_eq!(waits_for(&waits), expected);
+        check(json!({"for": "concurrency", "limit": 1}), "for its turn: 1 run of its kind at once (`concurrency`)");
+        check(json!({"for": "throttle", "until": "T"}), "until T (`throttle`)");
+        check(json!({"for": "batch", "until": "T", "events": 3}), "for more events until T, 3 so far (`batch`)");
+        check(json!({"for": "debounce", "until": "T", "events": 1}), "until T if no event comes before, 1 so far (`debounce`)");
+    }
 
     #[test]
     fn a_step_says_what_came_of_it_or_what_it_waits_for() {

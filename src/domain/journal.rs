@@ -206,6 +206,8 @@ pub enum Fact {
         /// How many.
         events: u32,
     },
+    /// A run that did not begin when it was accepted begins now.
+    RunBegan,
     /// There was no room for the run, and its workflow says to leave it then.
     RunSkipped {
         /// Why, for a person.
@@ -356,6 +358,7 @@ impl Fact {
             Self::RoundEnded { .. } => "round_ended",
             Self::WaitBegan { .. } => "wait_began",
             Self::GatheringEnded { .. } => "gathering_ended",
+            Self::RunBegan => "run_began",
             Self::RunSkipped { .. } => "run_skipped",
             Self::EventAwaited { .. } => "event_awaited",
             Self::ApprovalAsked { .. } => "approval_asked",
@@ -401,6 +404,7 @@ impl Fact {
             | Self::RunStopped { step, .. } => Some(step),
             Self::ConditionFailed { .. }
             | Self::GatheringEnded { .. }
+            | Self::RunBegan
             | Self::RunSkipped { .. }
             | Self::RunTimedOut { .. }
             | Self::CancelRequested

@@ -75,12 +75,16 @@ impl Dispatcher {
             lanes: Lanes::default(),
             entering: HashMap::new(),
         };
-        for run in &open {
-            if let Some(lane) = run.lane.filter(|_| run.begun) {
+        let (begun, mut new): (Vec<_>, Vec<_>) = open.into_iter().partition(|run| run.begun);
+        for run in &begun {
+            if let Some(lane) = run.lane {
                 this.lanes.hold(run.id, lane);
             }
         }
-        for run in open {
+        // The others ask for their places in the order in which they were to begin.
+        new.sort_by_key(|run| (run.wake.unwrap_or_else(|| accepted(run.id)), run.id));
+        // Those that hold places come first: one that restarts its lane cancels them, so they must be known by then.
+        for run in begun.into_iter().chain(new) {
             this.take_up(run);
         }
         this
@@ -89,7 +93,8 @@ impl Dispatcher {
     /// A run that was open before this start.
     fn take_up(&mut self, open: OpenRun) {
         let OpenRun { id, wake, cancel, begun, lane, listens } = open;
-        if !cancel && (wake.is_some() || !listens.is_empty()) {
+        let is_due = !begun && wake.is_some_and(|wake| wake <= self.executor.clock.now());
+        if !cancel && !is_due && (wake.is_some() || !listens.is_empty()) {
             self.executor.listeners.arm(id, listens);
             self.parked.park(id, wake);
             self.entering.extend(lane.filter(|_| !begun).map(|lane| (id, lane)));
@@ -107,12 +112,13 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 () = self.stop.soft.cancelled() => break,
-                Some((run, end)) = self.ends.recv() => self.take_back(run, end),
-                Some(item) = self.feed.recv() => self.take_in(item),
+                // Rings once for all that is due: first, or a busy server would wake nobody.
                 () = ring(&mut alarm) => {
                     alarm = None;
                     self.wake_due();
                 }
+                Some((run, end)) = self.ends.recv() => self.take_back(run, end),
+                Some(item) = self.feed.recv() => self.take_in(item),
             }
         }
         while !self.driven.is_empty() {
@@ -143,13 +149,15 @@ impl Dispatcher {
                 let keep = lane.is_none() && self.ready.len() < HANDOFF_LIMIT;
                 self.enter(Ready { fresh: keep.then_some(fresh), ..Ready::new(run) }, lane);
             }
-            Feed::Later(run, lane, due) => match self.driven.get_mut(&run) {
-                Some(driven) => driven.knocked = true,
-                None => {
+            Feed::Later(run, lane, due) => self.park_new(run, lane, due),
+            Feed::Moved(run, due) => {
+                if let Some(driven) = self.driven.get_mut(&run) {
+                    driven.knocked = true;
+                } else if self.parked.take(run) {
                     self.parked.park(run, Some(due));
-                    self.entering.extend(lane.map(|lane| (run, lane)));
                 }
-            },
+                // One that is ready, or has its turn soon, looks at its time then.
+            }
             Feed::Posted(topic) => {
                 for run in self.executor.listeners.of(topic) {
                     self.knock(run);
@@ -157,6 +165,12 @@ impl Dispatcher {
             }
             Feed::Cancel(run) => self.cancel(run),
         }
+    }
+
+    /// A run that has not begun waits for its time.
+    fn park_new(&mut self, run: RunId, lane: Option<Lane>, due: Timestamp) {
+        self.parked.park(run, Some(due));
+        self.entering.extend(lane.map(|lane| (run, lane)));
     }
 
     /// Something came that a run may wait for.
@@ -248,13 +262,26 @@ impl Dispatcher {
                 self.parked.park(run, due);
                 return;
             }
+            End::NotYet(due, lane) => {
+                // Nothing has happened in it: meanwhile its place is another one's.
+                self.leave_lane(run);
+                if canceled || knocked {
+                    self.executor.journal.found_waiting(1);
+                    self.enter(Ready { cancel: canceled, ..Ready::new(run) }, lane);
+                } else {
+                    self.park_new(run, lane, due);
+                }
+                return;
+            }
             End::Finished | End::Released => {}
             End::Lost => tracing::error!(run.id = %run, "a run was put down by a fault in hence; it goes on at the next start"),
         }
         self.executor.listeners.disarm(run);
-        for next in self.lanes.leave(run) {
-            self.ready.push_back(Ready::new(next));
-        }
+        self.leave_lane(run);
+    }
+
+    fn leave_lane(&mut self, run: RunId) {
+        self.ready.extend(self.lanes.leave(run).into_iter().map(Ready::new));
     }
 }
 
@@ -273,6 +300,11 @@ impl Drop for Report {
             tracing::debug!(run.id = %self.run, "the dispatcher has stopped");
         }
     }
+}
+
+/// When a run was accepted, or its id was made.
+fn accepted(run: RunId) -> Timestamp {
+    Timestamp(i64::try_from(run.time_ms()).unwrap_or(i64::MAX))
 }
 
 async fn ring(alarm: &mut Option<(Timestamp, Wait)>) {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -12,15 +11,14 @@ use super::emit::Origin;
 use super::flush::Resting;
 use super::listen::Listened;
 use super::open::{Closed, Opened, open};
-use super::perform::{self, CallEnd};
 use super::{Executor, Stop};
+use crate::domain::admission::Lane;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::next::{Next, Task, Todo, deadline, next};
 use crate::domain::run::{Impossible, Phase, Run, Stamped, Status, StepState};
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::StepKind;
 use crate::script::Scope;
 use crate::store::{Accept, CommitError, FreshRun};
 use crate::workflow::catalog::Loaded;
@@ -47,6 +45,8 @@ pub(super) enum End {
     Finished,
     /// Nothing to do until then, or until something comes that it listens to.
     Parked(Option<Timestamp>),
+    /// It has not begun, and begins then, in this lane.
+    NotYet(Timestamp, Option<Lane>),
     /// It goes on at the next start, or where its new owner is.
     Released,
     /// The driver itself failed.
@@ -86,6 +86,8 @@ pub(super) struct Driver<'e> {
     pub(super) seen: HashMap<Address, u64>,
     /// Runs that it waited for and does not any more: they end with the next facts.
     pub(super) cancels: Vec<RunId>,
+    /// It has had to wait before it begins now.
+    pub(super) is_late: bool,
 }
 
 /// Takes a run as far as it goes.
@@ -94,7 +96,7 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
     let mut driver = match open(executor, run, fresh, cancel.is_cancelled()).await {
         Ok(Opened::Run(driver)) => driver,
         Ok(Opened::Finished) => return End::Finished,
-        Ok(Opened::NotYet(due)) => return End::Parked(Some(due)),
+        Ok(Opened::NotYet(due, lane)) => return End::NotYet(due, lane),
         Err(Closed::Store(error)) => {
             tracing::error!(run.id = %run, error = %error, "the run cannot be read now; it is tried again in a moment");
             return End::Parked(Some(executor.clock.now().after(AGAIN)));
@@ -104,7 +106,8 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
             return End::Released;
         }
     };
-    if skip && let Err(error) = driver.skip() {
+    let begun = if skip { driver.skip() } else { driver.begin(cancel.is_cancelled()) };
+    if let Err(error) = begun {
         return give_up(run, &error);
     }
     match Box::pin(driver.go(&cancel, &knock, stop)).await {
@@ -126,6 +129,12 @@ fn give_up(run: RunId, error: &impl std::fmt::Display) -> End {
 }
 
 impl Driver<'_> {
+    /// A run that had to wait counts its time from now on. And with this fact it is known to hold its place in its lane
+    /// before it touches the world: after a crash no other one has that place.
+    fn begin(&mut self, cancel: bool) -> Result<(), Stuck> {
+        if self.is_late && !cancel { self.record(self.executor.clock.now(), Fact::RunBegan) } else { Ok(()) }
+    }
+
     /// There was no room for it in its lane.
     fn skip(&mut self) -> Result<(), Stuck> {
         let now = self.executor.clock.now();
@@ -140,7 +149,22 @@ impl Driver<'_> {
         let mut calling: Vec<Address> = Vec::new();
         loop {
             let now = self.executor.clock.now();
-            self.interrupt(cancel.is_cancelled(), now)?;
+            if self.interrupt(cancel.is_cancelled(), now)? && !calls.is_empty() {
+                self.let_end(&mut calls, stop).await?;
+                calling.clear();
+                continue;
+            }
+            if self.waits_to_undo(&calling) {
+                self.flush(Resting::running(), stop).await?;
+                let ended = tokio::select! {
+                    biased;
+                    () = stop.hard.cancelled() => return Ok(End::Released),
+                    () = cancel.cancelled() => None,
+                    ended = calls.next() => ended,
+                };
+                self.put_in(ended, &mut calling, &[])?;
+                continue;
+            }
             let (todos, waits) = match next(workflow, &self.run, now) {
                 Next::Perform { todos, waits } => (todos, waits),
                 Next::Wait(waits) => {
@@ -188,53 +212,14 @@ impl Driver<'_> {
                 () = knock.notified() => None,
                 () = self.wake(waits.wake) => None,
             };
-            if let Some(ended) = ended {
-                calling.retain(|address| *address != ended.address);
-                let is_awaited = todos.iter().any(|todo| todo.address == ended.address);
-                self.take(ended, is_awaited)?;
-            }
+            self.put_in(ended, &mut calling, &todos)?;
         }
     }
 
-    /// Makes the calls that are due and not in hand. Whether the input of one could not be had.
-    async fn begin_calls<'w>(
-        &mut self,
-        todos: &[Todo<'w>],
-        calling: &mut Vec<Address>,
-        calls: &mut FuturesUnordered<BoxFuture<'w, CallEnd<'w>>>,
-        stop: &Stop,
-    ) -> Result<bool, Stuck> {
-        let loaded = Arc::clone(&self.loaded);
-        let now = self.executor.clock.now();
-        let mut failed = false;
-        for todo in todos {
-            // Nothing begins while the server stops.
-            if calling.contains(&todo.address) || stop.soft.is_cancelled() {
-                continue;
-            }
-            let Some(call) = perform::prepare(self.executor, &loaded, todo, &mut self.scope, &self.run) else { continue };
-            match call {
-                Ok(call) => {
-                    if call.once {
-                        self.record(now, Fact::CallStarted { step: todo.address.clone(), attempt: call.attempt })?;
-                    }
-                    // What led here is durable before the world is touched.
-                    self.flush(Resting::running(), stop).await?;
-                    calling.push(todo.address.clone());
-                    calls.push(call.make());
-                }
-                Err((attempts, error)) => {
-                    failed = true;
-                    self.record(todo.moment, Fact::StepFailed { step: todo.address.clone(), attempts, error })?;
-                }
-            }
-        }
-        Ok(failed)
-    }
-
-    /// Lets what came from outside the steps in: a cancel, or the end of the workflow's time.
-    fn interrupt(&mut self, cancel: bool, now: Timestamp) -> Result<(), Stuck> {
-        if cancel && !matches!(self.run.phase, Phase::Canceling { .. } | Phase::Skipped | Phase::Finished(_)) {
+    /// Lets what came from outside the steps in: a cancel, or the end of the workflow's time. Says whether it was canceled just now.
+    fn interrupt(&mut self, cancel: bool, now: Timestamp) -> Result<bool, Stuck> {
+        let canceled = cancel && !matches!(self.run.phase, Phase::Canceling { .. } | Phase::Skipped | Phase::Finished(_));
+        if canceled {
             self.record(now, Fact::CancelRequested)?;
         }
         if let Some(timeout) = self.loaded.workflow.timeout
@@ -243,7 +228,7 @@ impl Driver<'_> {
             let message = format!("the run took longer than the workflow's timeout of {timeout:?}");
             self.record(now, Fact::RunTimedOut { error: Failure::new(FailureKind::RunTimeout, message) })?;
         }
-        Ok(())
+        Ok(canceled)
     }
 
     /// Does everything that touches nothing outside. Says whether there was any.
@@ -284,47 +269,6 @@ impl Driver<'_> {
         if let Some(Stamped { state: StepState::Done { output }, .. }) = self.run.steps.get(&todo.address) {
             self.scope.set_step(id, output);
         }
-    }
-
-    /// Takes the answer of a call in. The run may have gone past the step meanwhile: another branch
-    /// decided. The answer is then kept where it still belongs, and is not needed where it does not.
-    fn take(&mut self, ended: CallEnd<'_>, is_awaited: bool) -> Result<(), Stuck> {
-        let now = self.executor.clock.now();
-        let CallEnd { step, address, retry, attempt, result, mask } = ended;
-        let masks = [Some(&*self.executor.secrets), mask.as_ref()];
-        let fact = match result {
-            Ok(mut output) => {
-                masks.into_iter().flatten().for_each(|mask| mask.mask_value(&mut output));
-                let undo = matches!(&step.kind, StepKind::Call(call) if !call.undo.is_empty());
-                Fact::CallSucceeded { step: address.clone(), attempt, output: Arc::new(output), undo }
-            }
-            Err(mut error) => {
-                for mask in masks.into_iter().flatten() {
-                    mask.mask_text(&mut error.message);
-                    error.detail.iter_mut().for_each(|detail| mask.mask_value(detail));
-                }
-                match retry.due(&error, self.run.id, &address, attempt, now) {
-                    Some(due) => Fact::CallRetried { step: address.clone(), attempt, error, due },
-                    None => Fact::StepFailed { step: address.clone(), attempts: attempt, error },
-                }
-            }
-        };
-        let seen = match (&step.id, &fact) {
-            // An iteration that is over is not seen from outside, as it is not after a restart.
-            (Some(id), Fact::CallSucceeded { output, .. }) if is_awaited || address == step.address => Some((id, Arc::clone(output))),
-            _ => None,
-        };
-        match self.record(now, fact) {
-            Err(Stuck::Impossible(_)) if !is_awaited => {
-                tracing::debug!(run.id = %self.run.id, step.id = %address, "the answer of a call that no step waits for any more");
-                return Ok(());
-            }
-            result => result?,
-        }
-        if let Some((id, output)) = seen {
-            self.scope.set_step(id, &output);
-        }
-        Ok(())
     }
 
     async fn finish(&mut self, outcome: Outcome, now: Timestamp, stop: &Stop) -> Result<End, Stuck> {

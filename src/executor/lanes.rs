@@ -55,7 +55,9 @@ impl Lanes {
                 }
                 Mode::Queue => {}
                 Mode::Restart => {
-                    moves.cancel.clone_from(&places.active);
+                    // As many of the oldest as it takes to have room for one.
+                    let too_many = places.active.len().saturating_sub(places.limit.saturating_sub(1));
+                    moves.cancel.extend(places.active.iter().take(too_many));
                     moves.skip.extend(places.queue.drain(..));
                 }
             }
@@ -152,6 +154,14 @@ mod tests {
         assert_eq!(lanes.enter(run(2), lane(1, Mode::Restart)), Moves { cancel: vec![run(1)], ..Moves::default() });
         let moves = lanes.enter(run(3), lane(1, Mode::Restart));
         assert_eq!(moves, Moves { cancel: vec![run(1)], skip: vec![run(2)], ..Moves::default() });
+        assert_eq!(lanes.leave(run(1)), [run(3)]);
+    }
+
+    #[test]
+    fn only_the_oldest_makes_room() {
+        let mut lanes = Lanes::default();
+        (1..=2).for_each(|n| drop(lanes.enter(run(n), lane(2, Mode::Restart))));
+        assert_eq!(lanes.enter(run(3), lane(2, Mode::Restart)), Moves { cancel: vec![run(1)], ..Moves::default() });
         assert_eq!(lanes.leave(run(1)), [run(3)]);
     }
 

@@ -3,6 +3,7 @@
 //! `dispatch` owns what is ready, what is parked and what is being driven; `drive` takes one run as
 //! far as it goes; `perform` does one step. What comes next is decided by `domain::next` alone.
 
+mod calls;
 mod dispatch;
 mod drive;
 mod emit;

@@ -7,9 +7,10 @@ use super::Executor;
 use super::drive::Driver;
 use super::emit::Origin;
 use super::revisions::NoRevision;
+use crate::domain::admission::Lane;
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Entry, Fact};
-use crate::domain::run::{Run, Stamped, Status, StepState};
+use crate::domain::run::{Phase, Run, Stamped, Status, StepState};
 use crate::domain::time::Timestamp;
 use crate::store::{Commit, CommitError, FreshRun, StoreError, TopicKey};
 use crate::workflow::evaluate;
@@ -34,16 +35,16 @@ pub(super) enum Opened<'e> {
     Run(Box<Driver<'e>>),
     /// It has ended.
     Finished,
-    /// It begins at another time.
-    NotYet(Timestamp),
+    /// It begins at another time, in this lane.
+    NotYet(Timestamp, Option<Lane>),
 }
 
 /// Brings a run into memory: from the hand of intake, or from the store. One that is to end does not wait for its time.
 pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Box<FreshRun>>, cancel: bool) -> Result<Opened<'e>, Closed> {
     let store = executor.journal.store();
-    let (name, revision, events, accepted, facts, parent, lane) = if let Some(fresh) = fresh {
+    let (name, revision, events, accepted, facts, parent, lane, is_late) = if let Some(fresh) = fresh {
         let FreshRun { run, event, accepted } = *fresh;
-        (run.workflow, run.revision, vec![event], accepted, run.facts, run.parent, run.lane)
+        (run.workflow, run.revision, vec![event], accepted, run.facts, run.parent, run.lane, false)
     } else {
         let Some(mut head) = store.run(id).await? else { return Err(Closed::Broken("it is not in the store".to_owned())) };
         if head.status.is_final() {
@@ -51,7 +52,7 @@ pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Bo
         }
         let due = head.wake.filter(|wake| head.status == Status::Queued && executor.clock.now() < *wake && !cancel);
         if let Some(due) = due {
-            return Ok(Opened::NotYet(due));
+            return Ok(Opened::NotYet(due, head.lane));
         }
         if head.gathers.is_some() {
             // From now on no event is added: what is read next is all there is.
@@ -60,7 +61,8 @@ pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Bo
         }
         let events = store.gathered(id).await?.into_iter().map(Arc::new).collect();
         let facts = store.facts(id).await?;
-        (head.workflow, head.revision, events, head.accepted, facts, head.parent, head.lane)
+        let is_late = head.status == Status::Queued && (head.lane.is_some() || head.wake.is_some());
+        (head.workflow, head.revision, events, head.accepted, facts, head.parent, head.lane, is_late)
     };
     let loaded = executor.revisions.find(store, &name, revision).await.map_err(|error| match error {
         NoRevision::Store(error) => Closed::Store(error),
@@ -73,7 +75,8 @@ pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Bo
     let origin = Origin { depth, parent, lane, held };
     let seen = seen(executor, &run);
     let (buffer, emits, cancels) = (Vec::new(), Vec::new(), Vec::new());
-    Ok(Opened::Run(Box::new(Driver { executor, loaded, run, scope, buffer, emits, origin, seen, cancels })))
+    let is_late = is_late && matches!(run.phase, Phase::Steps);
+    Ok(Opened::Run(Box::new(Driver { executor, loaded, run, scope, buffer, emits, origin, seen, cancels, is_late })))
 }
 
 /// How far the run had looked before it was put down.

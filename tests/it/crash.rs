@@ -70,12 +70,20 @@ enum Send {
 impl Send {
     /// Whether it was acknowledged. A caller that waits for the run's answer waits while time goes on.
     async fn while_time_goes_on(&self, app: &TestApp, workflow: &str, is_dead: impl Fn() -> bool) -> bool {
-        let send = self.to(app, workflow);
-        tokio::pin!(send);
+        let time_goes_on = app.until(async |app| {
+            if is_dead() {
+                return Some(());
+            }
+            let runs = app.store.runs(RunFilter::default(), 100).await.map_or_else(|_| Vec::new(), |page| page.items);
+            if let Some(wake) = runs.iter().filter(|run| !run.status.is_final()).filter_map(|run| run.wake).min() {
+                app.clock.advance_to(wake);
+            }
+            None
+        });
         tokio::select! {
             biased;
-            acknowledged = &mut send => acknowledged,
-            () = all_ended(app, &is_dead) => !is_dead() && send.await,
+            acknowledged = self.to(app, workflow) => acknowledged,
+            () = time_goes_on => false,
         }
     }
 
@@ -120,7 +128,7 @@ pub(crate) fn story(workflow: &str, entries: &[Entry]) -> Story {
     let mut outcome = "open".to_owned();
     for Entry { fact, .. } in entries {
         match fact {
-            Fact::CallRetried { .. } | Fact::CallStarted { .. } | Fact::CancelRequested => {}
+            Fact::CallRetried { .. } | Fact::CallStarted { .. } | Fact::RunBegan | Fact::CancelRequested => {}
             // Waits that are over leave what came of them; ids and times are other ones each time.
             Fact::EventAwaited { .. } | Fact::ApprovalAsked { .. } | Fact::ChildStarted { .. } | Fact::StepRetried { .. } => {}
             Fact::GatheringEnded { events } => outcome = format!("gathered {events}"),
@@ -201,7 +209,7 @@ fn recorder(flaky: bool, memory: &Memory, names: &[&'static str]) -> Arc<Recorde
 }
 
 /// Runs a future in a runtime of its own that is thrown away at the end, tasks and all: a crash.
-pub(crate) fn life<T>(work: impl Future<Output = T>) -> T {
+pub fn life<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let result = runtime.block_on(work);
     runtime.shutdown_background();

@@ -107,6 +107,7 @@ async fn calls_of_a_loop_have_keys_of_their_own_and_run_as_many_at_once_as_said(
     let run = app.begin("main", json!([0, 1, 2, 3, 4, 5, 6])).await;
     held.reached(3).await;
     app.api(reqwest::Method::POST, &format!("/runs/{run}/cancel"), None).await;
+    app.give_up_calls(run).await;
     app.stands(run, Status::Canceled).await;
     assert_eq!(held.calls().len(), 3, "no more than three at once");
 }

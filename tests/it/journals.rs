@@ -40,5 +40,5 @@ fn journals_of_earlier_versions_are_read() {
         assert_eq!(serde_json::to_value(entries).unwrap(), journal["entries"], "{}: written as it was read", path.display());
         names.push(path);
     }
-    assert!(3 <= names.len() && 15 <= facts.len(), "{names:?} {facts:?}");
+    assert!(6 <= names.len() && 25 <= facts.len(), "{names:?} {facts:?}");
 }

@@ -193,6 +193,7 @@ async fn a_run_is_canceled_while_it_calls_waits_or_stands_in_line() {
     let cancel = async |run| app.api(reqwest::Method::POST, &format!("/runs/{run}/cancel"), None).await.status;
     assert_eq!(cancel(queued).await, 202);
     assert_eq!(cancel(calling).await, 202);
+    app.give_up_calls(calling).await;
     assert_eq!(app.ended(calling).await.status, Status::Canceled);
     assert_eq!(app.ended(queued).await.status, Status::Canceled);
     assert_eq!(app.recorder.calls().len(), 1, "the one in line never began");

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::walk::{Flow, Walk};
 use super::{Iteration, Next, SeenError, blocked};
 use crate::domain::Value;
-use crate::domain::journal::Outcome;
+use crate::domain::journal::{Address, Outcome};
 use crate::domain::run::{Run, Undo};
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{Step, StepKind, Workflow};
+use crate::domain::workflow::{StepKind, Workflow};
 
 /// How the steps came to their end, and when.
 pub(super) enum Ending {
@@ -56,16 +56,17 @@ pub(super) fn next<'w>(workflow: &'w Workflow, run: &Run, now: Timestamp, ending
 impl<'w> Walk<'w, '_> {
     /// The steps that take a call back, in the iterations that the call was in.
     fn undo(&mut self, workflow: &'w Workflow, undo: &Undo) -> Flow {
-        let Some(Step { kind: StepKind::Call(call), .. }) = workflow.step(&undo.step.outside_loops()) else {
-            return Flow::Through(Arc::default());
-        };
+        let Some(step) = workflow.step(&undo.step.outside_loops()) else { return Flow::Through(Arc::default()) };
+        let StepKind::Call(call) = &step.kind else { return Flow::Through(Arc::default()) };
         let iteration = |(address, index, items): &(_, u32, Option<Arc<Value>>)| {
-            let address: &crate::domain::journal::Address = address;
+            let address: &Address = address;
             let step = workflow.step(&address.outside_loops())?;
             Some(Iteration { step, address: address.clone(), index: *index, items: items.clone() })
         };
         self.loops = undo.loops.iter().filter_map(iteration).collect();
+        self.undone = Some((step, Arc::clone(&undo.output)));
         let flow = self.block(&call.undo);
+        self.undone = None;
         self.loops.clear();
         flow
     }

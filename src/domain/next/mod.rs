@@ -62,6 +62,8 @@ pub struct Todo<'w> {
     pub error: Option<Box<SeenError>>,
     /// The question whose link its steps see as `approval`.
     pub approval: Option<Address>,
+    /// The call that it takes back, with its output.
+    pub undone: Option<(&'w Step, Arc<Value>)>,
 }
 
 /// What is to be done about a step.
@@ -162,7 +164,9 @@ pub struct SeenError {
 /// What the run can do now.
 #[must_use]
 pub fn next<'w>(workflow: &'w Workflow, run: &Run, now: Timestamp) -> Next<'w> {
-    let mut walk = Walk::new(run, now, run.started);
+    let mut walk = Walk::new(run, now, run.begun);
+    // An event that came while the run stood in line is not missed.
+    walk.before = run.started;
     let ending = match &run.phase {
         Phase::Finished(outcome) => return Next::Finish(outcome.clone()),
         Phase::Skipped => return Next::Finish(Outcome::Canceled),
@@ -171,9 +175,9 @@ pub fn next<'w>(workflow: &'w Workflow, run: &Run, now: Timestamp) -> Next<'w> {
         Phase::Failing { error, at } => Ending::Failed { seen: Box::new(SeenError { step: None, failure: error.clone() }), at: *at },
         Phase::Steps => match walk.block(&workflow.steps) {
             Flow::Through(output) => Ending::Succeeded { output, at: walk.moment },
-            Flow::Blocked => return blocked(walk, deadline(workflow, run)),
+            Flow::Blocked => return blocked(walk, workflow.timeout.map(|timeout| run.begun.after(timeout))),
             Flow::Failed(seen) => {
-                let at = seen.step.as_ref().and_then(|step| run.steps.get(step)).map_or(run.started, |stamped| stamped.at);
+                let at = seen.step.as_ref().and_then(|step| run.steps.get(step)).map_or(run.begun, |stamped| stamped.at);
                 Ending::Failed { seen, at }
             }
         },
@@ -195,12 +199,24 @@ pub fn ahead<'w>(workflow: &'w Workflow, run: &Run) -> Vec<Todo<'w>> {
     }
 }
 
-/// When the run's `timeout` passes.
+/// When the run's `timeout` passes. It is the time of the steps: what follows them takes as long as it takes.
 #[must_use]
 pub fn deadline(workflow: &Workflow, run: &Run) -> Option<Timestamp> {
+    let due = run.begun.after(workflow.timeout?);
     match run.phase {
-        Phase::Steps => workflow.timeout.map(|timeout| run.started.after(timeout)),
+        // Whether they are through does not depend on the time.
+        Phase::Steps => matches!(Walk::new(run, run.at, run.begun).block(&workflow.steps), Flow::Blocked).then_some(due),
         Phase::Failing { .. } | Phase::Stopped { .. } | Phase::Canceling { .. } | Phase::Skipped | Phase::Finished(_) => None,
+    }
+}
+
+/// Whether its steps have failed, so that what they did is taken back.
+#[must_use]
+pub fn has_failed(workflow: &Workflow, run: &Run) -> bool {
+    match run.phase {
+        Phase::Steps => matches!(Walk::new(run, run.at, run.begun).block(&workflow.steps), Flow::Failed(_)),
+        Phase::Failing { .. } => true,
+        Phase::Stopped { .. } | Phase::Canceling { .. } | Phase::Skipped | Phase::Finished(_) => false,
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Walk<'w, 'r> {
     pub(super) loops: Vec<Iteration<'w>>,
     pub(super) error: Option<Box<SeenError>>,
     approval: Option<Address>,
+    /// The call that is being taken back.
+    pub(super) undone: Option<(&'w Step, Arc<Value>)>,
     /// The moment at which the step before the current one became ready.
     pub(super) before: Timestamp,
     /// The step whose handler was found to have something to do.
@@ -58,6 +60,7 @@ impl<'w, 'r> Walk<'w, 'r> {
             loops: Vec::new(),
             error: None,
             approval: None,
+            undone: None,
             before: moment,
             handling: None,
             timeless: false,
@@ -101,6 +104,12 @@ impl<'w, 'r> Walk<'w, 'r> {
             Some(_) | None => ready,
         };
         let due = begun.after(timeout);
+        // What was through in time only has to be recorded.
+        let is_through = matches!(self.todos.last(), Some(Todo { task: Task::Conclude { .. }, address: last, moment, .. })
+            if *last == address && *moment <= due);
+        if is_through {
+            return Some(flow);
+        }
         if due <= self.now {
             self.abandon(&mark);
             return Some(self.todo(step, address, Task::TimeOut { timeout }));
@@ -214,8 +223,8 @@ impl<'w, 'r> Walk<'w, 'r> {
     }
 
     fn make(&self, step: &'w Step, address: Address, task: Task) -> Todo<'w> {
-        let (moment, loops, error, approval) = (self.moment, self.loops.clone(), self.error.clone(), self.approval.clone());
-        Todo { step, address, task, moment, since: self.before, loops, error, approval }
+        let (loops, error, approval, undone) = (self.loops.clone(), self.error.clone(), self.approval.clone(), self.undone.clone());
+        Todo { step, address, task, moment: self.moment, since: self.before, loops, error, approval, undone }
     }
 
     fn wait(&mut self, due: Timestamp) -> Flow {

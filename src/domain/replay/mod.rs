@@ -12,9 +12,10 @@ use std::collections::BTreeSet;
 
 use super::id::RunId;
 use super::journal::{Address, Entry, Fact};
-use super::run::{Impossible, Run, StepState};
+use super::next::Task;
+use super::run::{Impossible, Run};
 use super::time::Timestamp;
-use super::workflow::{Step, StepKind, Workflow};
+use super::workflow::{Step, Workflow};
 use offer::Offered;
 use places::{Places, is_within};
 
@@ -142,7 +143,7 @@ pub fn reuse(
     if !offered.asks_for_it() {
         return Err(offered.why_not());
     }
-    let open = open_steps(&offered, &places)?;
+    let open = open_steps(&offered)?;
     let is_kept = |(position, entry): &(usize, &Entry)| {
         let is_open = |step: &Address| open.iter().any(|open| is_within(step, open));
         offered.kept.contains(position) && !entry.fact.step().is_some_and(is_open)
@@ -157,22 +158,21 @@ pub fn reuse(
 }
 
 /// Steps side by side with the one that is done anew that were under way, and are begun anew, too: a wait for a time alone goes on.
-fn open_steps<'o>(offered: &'o Offered<'_, '_>, places: &Places<'_>) -> Result<Vec<&'o Address>, Refused> {
+fn open_steps(offered: &Offered<'_, '_>) -> Result<Vec<Address>, Refused> {
     let mut open = Vec::new();
-    for (address, stamped) in &offered.run.steps {
-        let is_call = || places.get(address).is_some_and(|place| matches!(place.step.kind, StepKind::Call(_)));
-        match &stamped.state {
-            StepState::Started { .. } => return Err(Refused::UnderWay { call: address.clone() }),
-            StepState::Awaiting(_) => open.push(address),
-            StepState::Retrying { .. } if is_call() => open.push(address),
-            StepState::Skipped
-            | StepState::Took(_)
-            | StepState::Looping(_)
-            | StepState::Repeating { .. }
-            | StepState::Waiting { .. }
-            | StepState::Retrying { .. }
-            | StepState::Done { .. }
-            | StepState::Failed { .. } => {}
+    for todo in &offered.asked {
+        match todo.task {
+            Task::GiveUp { .. } => return Err(Refused::UnderWay { call: todo.address.clone() }),
+            Task::Listen(_) | Task::Call { attempt: 2.. } => open.push(todo.address.clone()),
+            Task::Evaluate
+            | Task::Call { .. }
+            | Task::Conclude { .. }
+            | Task::EndIteration { .. }
+            | Task::EndRound { .. }
+            | Task::Wake
+            | Task::Expire
+            | Task::TimeOut { .. }
+            | Task::Retry { .. } => {}
         }
     }
     Ok(open)

@@ -26,7 +26,7 @@ pub(super) struct Offered<'w, 'p> {
     /// The state they lead to.
     pub(super) run: Run,
     /// What the walk asks for after them.
-    asked: Vec<Todo<'w>>,
+    pub(super) asked: Vec<Todo<'w>>,
 }
 
 impl<'w, 'p> Offered<'w, 'p> {
@@ -216,6 +216,7 @@ fn answers(todo: &Todo<'_>, step: &Address, fact: &Fact) -> bool {
         Fact::RunStopped { .. }
         | Fact::ConditionFailed { .. }
         | Fact::GatheringEnded { .. }
+        | Fact::RunBegan
         | Fact::RunSkipped { .. }
         | Fact::RunTimedOut { .. }
         | Fact::CancelRequested

@@ -140,6 +140,8 @@ pub struct Awaiting {
 pub struct Undo {
     /// The call.
     pub step: Address,
+    /// What it gave: the step itself may have been begun anew since, with a block around it.
+    pub output: Arc<Value>,
     /// The iterations it was in, outermost first: the loop, which one, and the list if it is a `foreach`.
     pub loops: Vec<(Address, u32, Option<Arc<Value>>)>,
 }

@@ -5,7 +5,9 @@
 
 mod accept;
 mod commit;
+mod gather;
 mod list;
+mod post;
 mod reopen;
 mod replay;
 
@@ -43,6 +45,17 @@ pub async fn check_all(fresh: &dyn Fn() -> Place) {
     commit::a_cancel_is_kept_until_the_run_has_ended(&*open()).await;
     commit::outputs_of_every_size_come_back(&*open()).await;
     commit::a_failure_is_shown_in_lists(&*open()).await;
+    gather::a_debounced_run_has_the_last_event(&fresh()).await;
+    gather::a_full_batch_begins_at_once_and_takes_no_more(&fresh()).await;
+    gather::keys_gather_apart_and_a_canceled_run_gathers_no_more(&*open()).await;
+    gather::a_repeat_is_gathered_once(&*open()).await;
+    gather::starts_are_spaced_in_the_order_of_arrival(&fresh()).await;
+    gather::keys_that_space_starts_are_forgotten_in_time(&*open()).await;
+    gather::keys_that_gather_are_forgotten_after_their_runs_begin(&*open()).await;
+    gather::a_run_without_these_keys_has_its_one_event(&*open()).await;
+    post::events_of_a_topic_are_found_in_order(&fresh()).await;
+    post::a_run_that_listens_is_found_with_what_it_listens_to(&fresh()).await;
+    post::what_a_commit_brings_about_is_stored_with_it_or_not_at_all(&*open()).await;
     list::runs_are_paged_newest_first(&*open()).await;
     list::runs_are_filtered(&*open()).await;
     list::a_rare_filter_is_bounded(&*open()).await;

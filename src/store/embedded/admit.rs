@@ -62,7 +62,7 @@ impl Core {
         }
         let start = run.throttle.map(|throttle| self.throttle(batch, *accepted, &throttle)).transpose()?;
         let wake = start.filter(|start| accepted < start);
-        put_new(batch, run, (*event, *accepted), wake, Some(of))?;
+        put_new(batch, run, (*event, *accepted), wake, Some((of, gathered.len())))?;
         for (number, event) in (1..).zip(gathered) {
             batch.put(key::gathered(run.id, number), event.to_bytes().to_vec());
         }
@@ -77,7 +77,7 @@ impl Core {
         let run = match self.pending(batch, before.as_ref())? {
             Some((id, mut record)) => {
                 let was = record.clone();
-                (record.event, record.wake) = (event.id, Some(wake));
+                (record.event, record.wake, record.events) = (event.id, Some(wake), record.events.saturating_add(1));
                 put_run(batch, id, &mut record, Some(&was), &[])?;
                 id
             }
@@ -105,6 +105,7 @@ impl Core {
                 let events = room.map_or(0, |room| room.events).saturating_add(1);
                 let was = record.clone();
                 record.wake = if events < size { record.wake } else { Some(event.received) };
+                record.events = events;
                 put_run(batch, id, &mut record, Some(&was), &[])?;
                 (id, events, record.wake)
             }
@@ -153,7 +154,8 @@ impl Core {
         let earliest = starts.len().checked_sub(limit).and_then(|nth| starts.get(nth));
         let start = earliest.map_or(now, |start| start.after(throttle.per)).max(now);
         starts.push(start);
-        let until = start.after(throttle.per);
+        // The clock may have stepped back: the last start is not always the latest.
+        let until = starts.iter().fold(start, |latest, start| latest.max(*start)).after(throttle.per);
         let kept = starts.iter().skip(starts.len().saturating_sub(limit));
         let value: Vec<u8> = std::iter::once(&until).chain(kept).flat_map(|time| time.0.to_be_bytes()).collect();
         batch.put(key::dedupe(&hash), value);
@@ -183,10 +185,11 @@ fn put_new(
     new: &NewRun,
     (event, accepted): (EventId, Timestamp),
     wake: Option<Timestamp>,
-    replay_of: Option<&ReplayOf>,
+    replay: Option<(&ReplayOf, usize)>,
 ) -> Result<(), StoreError> {
-    let mut run = RunRecord::new(new, event, accepted, replay_of)?;
+    let mut run = RunRecord::new(new, event, accepted, replay.map(|(of, _)| of))?;
     run.wake = wake;
+    run.events = run.events.max(replay.map_or(0, |(_, gathered)| u32::try_from(gathered).unwrap_or(u32::MAX)));
     add_facts(batch, new.id, &mut run, &new.facts)?;
     // Facts that a replay takes over keep their times.
     run.updated = run.updated.max(accepted);

@@ -147,6 +147,8 @@ pub(super) struct RunRecord {
     pub(super) updated: Timestamp,
     pub(super) wake: Option<Timestamp>,
     pub(super) event: EventId,
+    /// How many events it has gathered; 1 if it gathers none.
+    pub(super) events: u32,
     revision: Revision,
     /// What never changes, as JSON.
     fixed: Vec<u8>,
@@ -191,7 +193,8 @@ impl RunRecord {
         let (workflow, replay_of) = (Arc::clone(&new.workflow), replay_of.cloned());
         let fixed = to_json(&Fixed { workflow, parent: new.parent, lane, gathers, replay_of })?;
         let (status, error, revision) = (Status::Queued, Vec::new(), new.revision);
-        Ok(Self { len: 0, status, cancel: false, listening: false, accepted, updated: accepted, wake: None, event, revision, fixed, error })
+        let (len, events, cancel, listening, wake) = (0, 1, false, false, None);
+        Ok(Self { len, status, cancel, listening, accepted, updated: accepted, wake, event, events, revision, fixed, error })
     }
 
     pub(super) fn set_error(&mut self, error: Option<&RunError>) -> Result<(), StoreError> {
@@ -206,9 +209,11 @@ impl RunRecord {
     }
 
     pub(super) fn write(&self) -> Result<Vec<u8>, StoreError> {
+        let events = self.events.to_be_bytes();
         Ok([
             &self.len.to_be_bytes()[..],
-            &[status_code(self.status), u8::from(self.cancel) | (u8::from(self.listening) << 1)],
+            &[status_code(self.status), u8::from(self.cancel) | (u8::from(self.listening) << 1) | (u8::from(1 < self.events) << 2)],
+            if 1 < self.events { &events } else { &[][..] },
             &self.accepted.0.to_be_bytes(),
             &self.updated.0.to_be_bytes(),
             &wake_bytes(self.wake),
@@ -233,6 +238,7 @@ impl RunRecord {
             status,
             cancel: flags & 1 != 0,
             listening: flags & 2 != 0,
+            events: if flags & 4 == 0 { 1 } else { u32::from_be_bytes(reader.take()?) },
             accepted: reader.time()?,
             updated: reader.time()?,
             wake: reader.wake()?,
@@ -264,8 +270,8 @@ impl RunRecord {
             FixedGathers::All => Gathers::All,
         });
         let error = if self.error.is_empty() { None } else { Some(from_json("a run's error", &self.error)?) };
-        let Self { revision, event, status, accepted, updated, wake, .. } = *self;
-        Ok(RunHead { id, workflow, revision, event, parent, lane, gathers, status, accepted, updated, wake, error, replay_of })
+        let Self { revision, event, events, status, accepted, updated, wake, .. } = *self;
+        Ok(RunHead { id, workflow, revision, event, events, parent, lane, gathers, status, accepted, updated, wake, error, replay_of })
     }
 }
 
@@ -327,7 +333,7 @@ mod tests {
     #[test]
     fn a_run_is_read_as_written() {
         let mut run = record();
-        run.wake = Some(Timestamp(77));
+        (run.wake, run.events) = (Some(Timestamp(77)), 3);
         for status in Status::ALL {
             run.status = status;
             assert_eq!(RunRecord::read(&run.write().unwrap()), Ok(run.clone()));

@@ -266,11 +266,11 @@ pub(super) fn put_run(
     run.listening = !listens.is_empty();
     batch.put(key::run(id), run.write()?);
     let lane = run.lane()?;
-    let open = |run: &RunRecord| {
+    let open = |run: &RunRecord, listens: &[Listening]| {
         let begun = run.status != Status::Queued;
         (!run.status.is_final()).then(|| open_record::write(run.wake, run.cancel, begun, lane, listens))
     };
-    let (was, is) = (before.filter(|before| !before.listening).and_then(open), open(run));
+    let (was, is) = (before.filter(|before| !before.listening).and_then(|before| open(before, &[])), open(run, listens));
     // What was listened to is not at hand here, so it is written anew.
     if was != is || before.is_some_and(|before| before.listening) {
         match is {

@@ -57,7 +57,8 @@ pub(in super::super) async fn list(
     let filter = RunFilter { workflow: params.workflow, status, since, before, replays: params.replays };
     let page = web.intake.journal.store().runs(filter, page_size(params.limit)).await?;
     let runs = page.items.into_iter().map(|head| as_of_now(&web, head));
-    let runs: Vec<_> = runs.filter(|head| wanted.is_empty() || wanted.contains(&head.status)).map(|head| view::run(&head)).collect();
+    let now = web.intake.clock.now();
+    let runs: Vec<_> = runs.filter(|head| wanted.is_empty() || wanted.contains(&head.status)).map(|head| view::run(&head, now)).collect();
     Ok(Json(serde_json::json!({"runs": runs, "next": page.next})))
 }
 
@@ -80,7 +81,7 @@ pub(in super::super) async fn show(State(web): State<Arc<Web>>, Path(text): Path
     let head = store.run(run).await?.ok_or_else(|| no_run(run))?;
     let facts = store.facts(run).await?;
     let questions = web.intake.open_questions(&head, &facts).await?;
-    let mut shown = view::run_with_steps(&as_of_now(&web, head), &facts);
+    let mut shown = view::run_with_steps(&as_of_now(&web, head), &facts, web.intake.clock.now());
     web.intake.secrets.mask_value(&mut shown);
     view::add_links(&mut shown, &questions);
     Ok(Json(shown))

@@ -64,6 +64,7 @@ pub(super) fn steps(entries: &[Entry], reused: usize) -> Vec<Value> {
             Fact::IterationEnded { .. } => continue,
             Fact::ConditionFailed { .. }
             | Fact::GatheringEnded { .. }
+            | Fact::RunBegan
             | Fact::RunSkipped { .. }
             | Fact::RunTimedOut { .. }
             | Fact::CancelRequested

@@ -96,7 +96,7 @@ pub(super) fn event_with_body(event: &Event) -> Value {
     shown
 }
 
-pub(super) fn run(head: &RunHead) -> Value {
+pub(super) fn run(head: &RunHead, now: Timestamp) -> Value {
     let mut shown = json!({
         "id": head.id,
         "workflow": head.workflow,
@@ -116,6 +116,10 @@ pub(super) fn run(head: &RunHead) -> Value {
         if let Some(error) = &head.error {
             map.insert("error".into(), json!(error));
         }
+        if 1 < head.events {
+            map.insert("events".into(), json!(head.events));
+        }
+        map.extend(super::queued::waits(head, now).map(|waits| ("waits".to_owned(), waits)));
         if let Some(of) = &head.replay_of {
             replay_of(map, of);
         }
@@ -149,8 +153,8 @@ pub(super) fn add_links(run: &mut Value, questions: &[(Address, String)]) {
     }
 }
 
-pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry]) -> Value {
-    let mut shown = run(head);
+pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry], now: Timestamp) -> Value {
+    let mut shown = run(head, now);
     let output = entries.iter().rev().find_map(|entry| match &entry.fact {
         Fact::RunFinished { outcome: Outcome::Succeeded { output } } => Some(&**output),
         _ => None,
@@ -160,10 +164,15 @@ pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry]) -> Value {
         _ => None,
     };
     let children: Vec<Value> = entries.iter().filter_map(child).collect();
+    let skipped = entries.iter().find_map(|entry| match &entry.fact {
+        Fact::RunSkipped { reason } => Some(reason),
+        _ => None,
+    });
     if let Value::Object(map) = &mut shown {
         if !children.is_empty() {
             map.insert("children".into(), Value::Array(children));
         }
+        map.extend(skipped.map(|reason| ("skipped".to_owned(), json!(reason))));
         let reused = head.replay_of.as_ref().map_or(0, |of| of.facts);
         let reused = usize::try_from(reused).unwrap_or(usize::MAX);
         map.insert("steps".into(), Value::Array(super::steps::steps(entries, reused)));

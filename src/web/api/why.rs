@@ -12,6 +12,7 @@ use crate::domain::event::{Event, EventHead, MatchResult};
 use crate::domain::id::RunId;
 use crate::domain::journal::Fact;
 use crate::domain::run::Status;
+use crate::domain::time::Timestamp;
 use crate::domain::{Map, Value};
 use crate::store::RunHead;
 use crate::workflow::catalog::Loaded;
@@ -61,19 +62,20 @@ pub(in super::super) async fn show(State(web): State<Arc<Web>>, Path(text): Path
     let event = events::find(&web, &text).await?;
     let catalog = Arc::clone(&web.intake.current.get());
     let arrived = Arrived::new(&catalog, &event.head);
+    let at = web.intake.clock.now();
     let mut workflows = Vec::with_capacity(catalog.workflows().len());
     for loaded in catalog.workflows() {
         let name = &loaded.workflow.name;
         let then = then(&web, &event.head, name).await?;
         let now = now(&web, &event, &arrived, loaded, then.run.as_ref().map(|(run, _)| *run));
-        workflows.push(((then.verdict, now.verdict, Arc::clone(name)), workflow(name, Some(loaded), then, now)));
+        workflows.push(((then.verdict, now.verdict, Arc::clone(name)), workflow(name, Some(loaded), then, now, at)));
         // Conditions may take long; others wait for this thread.
         tokio::task::yield_now().await;
     }
     for found in event.head.matches.iter().filter(|found| catalog.get(&found.workflow).is_none()) {
         let name = &found.workflow;
         let then = then(&web, &event.head, name).await?;
-        workflows.push(((then.verdict, Verdict::NotLoaded, Arc::clone(name)), workflow(name, None, then, not_loaded())));
+        workflows.push(((then.verdict, Verdict::NotLoaded, Arc::clone(name)), workflow(name, None, then, not_loaded(), at)));
     }
     workflows.sort_by(|(a, _), (b, _)| a.cmp(b));
     let workflows: Vec<Value> = workflows.into_iter().map(|(_, shown)| shown).collect();
@@ -163,14 +165,14 @@ fn dedupe(web: &Web, event: &Event, loaded: &Loaded, trigger: usize) -> Option<V
     })
 }
 
-fn workflow(name: &Arc<str>, loaded: Option<&Arc<Loaded>>, then: Then, now: Now) -> Value {
+fn workflow(name: &Arc<str>, loaded: Option<&Arc<Loaded>>, then: Then, now: Now, at: Timestamp) -> Value {
     let differs = then.verdict != now.verdict;
     let revision = loaded.map(|loaded| loaded.workflow.revision);
     let began_with = then.run.as_ref().and_then(|(_, stored)| stored.as_ref()).map(|stored| stored.revision);
     let changed = began_with.zip(revision).map(|(began_with, revision)| began_with != revision);
     let mut shown_then = verdict(then.verdict, then.reason);
     if let Some((run, stored)) = then.run {
-        shown_then.insert("run".to_owned(), stored.map_or_else(|| json!({"id": run}), |stored| view::run(&stored)));
+        shown_then.insert("run".to_owned(), stored.map_or_else(|| json!({"id": run}), |stored| view::run(&stored, at)));
     }
     let mut shown_now = verdict(now.verdict, now.reason);
     if loaded.is_some() {

@@ -96,7 +96,7 @@ pub fn compile(
     let throttle = file.throttle.as_ref().map(|file| compiler.throttle(file));
     let vars = compiler.vars(&file.vars);
     let steps: Vec<Step> = vars.into_iter().chain(compiler.block(&file.steps, "")).collect();
-    let on_error = compiler.block(&file.on_error, "on_error");
+    let on_error = compiler.apart(Apart::OnError, |compiler| compiler.block(&file.on_error, "on_error"));
     let on_cancel = compiler.apart(Apart::OnCancel, |compiler| compiler.block(&file.on_cancel, "on_cancel"));
     let finally = compiler.apart(Apart::Finally, |compiler| compiler.block(&file.finally, "finally"));
     compiler.count();
@@ -142,6 +142,7 @@ fn workflow_name(written: Option<&At<Arc<str>>>, stem: &str, report: &mut Report
 /// Steps that are done when how the run ends is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Apart {
+    OnError,
     OnCancel,
     Finally,
     Undo,
@@ -150,6 +151,7 @@ enum Apart {
 impl Apart {
     fn word(self) -> &'static str {
         match self {
+            Self::OnError => "on_error",
             Self::OnCancel => "on_cancel",
             Self::Finally => "finally",
             Self::Undo => "undo",

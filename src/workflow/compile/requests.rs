@@ -54,12 +54,25 @@ impl Compiler<'_, '_> {
         compiled
     }
 
-    /// Where a run is ending already, `stop` has nothing to end.
+    /// Where a run is ending already, `stop` has nothing to end, and nothing comes after that `undo` would be for.
     pub(super) fn check_place(&mut self, step: &StepFile) {
         let Some(apart) = self.apart else { return };
-        if let KindFile::Stop(_) = &step.kind {
-            let message = format!("`stop` cannot stand in `{}`: how the run ends is decided then", apart.word());
-            self.report.error(codes::MISPLACED_STEP, step.span, message, "take it away; a step's own `if` can leave the rest out");
+        match &step.kind {
+            KindFile::Stop(_) if apart != Apart::OnError => {
+                let message = format!("`stop` cannot stand in `{}`: how the run ends is decided then", apart.word());
+                self.report.error(codes::MISPLACED_STEP, step.span, message, "take it away; a step's own `if` can leave the rest out");
+            }
+            KindFile::Call(call) if !call.undo.is_empty() => {
+                let message =
+                    format!("a call in `{}` cannot have `undo`: the run is ending, nothing after it can fail the run", apart.word());
+                self.report.error(
+                    codes::MISPLACED_STEP,
+                    step.span,
+                    message,
+                    "take `undo` away; `on_error` of the step says what to do if it fails",
+                );
+            }
+            _ => {}
         }
     }
 }

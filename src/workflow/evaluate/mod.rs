@@ -60,7 +60,7 @@ pub fn evaluate(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run, 
         | Task::TimeOut { .. }
         | Task::Retry { .. }
         | Task::Listen(_)
-        | Task::Call { .. }) => Ok(Evaluated::Fact(plain(todo, task, run, now))),
+        | Task::Call { .. }) => Ok(Evaluated::Fact(plain(todo, task, scope, run, now))),
     };
     fact.unwrap_or_else(|mut error| {
         shell.secrets.mask_text(&mut error.message);
@@ -69,7 +69,7 @@ pub fn evaluate(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run, 
 }
 
 /// The fact of a task that needs no code.
-fn plain(todo: &Todo<'_>, task: &Task, run: &Run, now: Timestamp) -> Fact {
+fn plain(todo: &Todo<'_>, task: &Task, scope: &mut Scope, run: &Run, now: Timestamp) -> Fact {
     let step = todo.address.clone();
     let failed = |kind, message: String| Fact::StepFailed { step: todo.address.clone(), attempts: 0, error: Failure::new(kind, message) };
     match task {
@@ -83,6 +83,9 @@ fn plain(todo: &Todo<'_>, task: &Task, run: &Run, now: Timestamp) -> Fact {
             failed(FailureKind::Timeout, message)
         }
         Task::Retry { attempt, error } => {
+            // Nothing inside it has happened as far as the next try is concerned.
+            let inside: Vec<_> = todo.step.kind.blocks().collect();
+            for_each_step(&inside, &mut |step| step.id.iter().for_each(|id| scope.clear_step(id)));
             let due = todo.step.retry.as_ref().map_or(now, |retry| retry.due_after(error, run.id, &step, *attempt, now));
             Fact::StepRetried { step, attempt: *attempt, error: error.clone(), due }
         }
@@ -216,6 +219,20 @@ pub fn set_context(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Ru
     // What an iteration's steps left is seen inside that iteration alone.
     loaded.workflow.loop_ids.iter().for_each(|id| scope.clear_step(id));
     set_loops(&todo.loops, scope, run);
+    set_undone(loaded, todo, scope, run);
+}
+
+/// What takes a call back sees its output, also when the call was begun anew since; other handlers see what steps left.
+fn set_undone(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run) {
+    if let Some((step, output)) = &todo.undone {
+        step.id.iter().for_each(|id| scope.set_step(id, output));
+    } else if todo.error.is_some() {
+        let is_done = |step: &Address| matches!(run.steps.get(step), Some(Stamped { state: StepState::Done { .. }, .. }));
+        for undo in run.undos.iter().filter(|undo| !is_done(&undo.step)) {
+            let step = loaded.workflow.step(&undo.step.outside_loops());
+            step.and_then(|step| step.id.as_ref()).into_iter().for_each(|id| scope.clear_step(id));
+        }
+    }
 }
 
 /// What `approval.link` is to a step.
@@ -262,7 +279,8 @@ fn set_loops(loops: &[Iteration<'_>], scope: &mut Scope, run: &Run) {
 fn set_error(todo: &Todo<'_>, scope: &mut Scope) {
     let error = todo.error.as_deref().map(|SeenError { step, failure }| {
         serde_json::json!({
-            "step": step,
+            // Text also when it was no step, as after the workflow's timeout: a handler that tells of the failure does not fail itself.
+            "step": step.as_ref().map_or("", |step| step.as_str()),
             "message": failure.message,
             "kind": failure.kind,
             "status": failure.status,

@@ -37,7 +37,7 @@ pub(super) fn read(node: &Node, report: &mut Report) -> Option<TriggerFile> {
         }
     };
     match &*entry.key {
-        "webhook" => read_webhook(entry, report).map(TriggerFile::Webhook),
+        "webhook" => read_webhook(entry, report).map(|webhook| TriggerFile::Webhook(Box::new(webhook))),
         "schedule" => read_schedule(entry, report).map(TriggerFile::Schedule),
         "event" => read_event(entry, report).map(TriggerFile::Event),
         "run" => read_run(entry, report).map(TriggerFile::Run),

@@ -11,6 +11,7 @@ use hence::domain::Value;
 use hence::domain::failure::{Failure, FailureKind};
 use hence::domain::id::RunId;
 use hence::domain::run::Status;
+use hence::intake::approve::{Decision, LinkParts, Standing};
 use hence::store::Store;
 use serde_json::json;
 
@@ -118,6 +119,26 @@ async fn the_second_answer_changes_nothing_and_is_told_who_decided() {
     let page = decide(&app, &link, "deny", "").await;
     assert!(page.status == 200 && page.body.as_str().unwrap().contains("<dd>Ada</dd>"), "{page:?}");
     assert_eq!(output(&app, run, Status::Succeeded).await["output"]["who"], "Ada");
+    let events = app.get("/events").await.body;
+    assert_eq!(events["events"].as_array().unwrap().len(), 2, "the start and one answer");
+}
+
+#[tokio::test]
+async fn of_answers_at_the_same_moment_one_counts() {
+    let (app, _project, run) = started(ASK).await;
+    let link = link(&app, run).await;
+    let parts: Vec<&str> = link.rsplit('/').take(3).collect();
+    let parts: LinkParts = serde_json::from_value(json!({"run": parts[2], "question": parts[1], "signature": parts[0]})).unwrap();
+    // Each has found the question open before any is stored.
+    let answers = (0..16).map(|n| {
+        let decision = if n % 2 == 0 { Decision::Approve } else { Decision::Deny };
+        app.app.intake.decide(&parts, hence::intake::approve::Answer { decision, who: format!("person {n}"), comment: String::new() })
+    });
+    let answers = futures_util::future::join_all(answers).await;
+    let first = answers[0].as_ref().unwrap();
+    assert!(matches!(&first.standing, Standing::Decided { .. }), "{first:?}");
+    assert!(answers.iter().all(|answer| answer.as_ref().unwrap() == first), "{answers:?}");
+    app.until(async |app| app.store.run(run).await.unwrap().filter(|head| head.status.is_final())).await;
     let events = app.get("/events").await.body;
     assert_eq!(events["events"].as_array().unwrap().len(), 2, "the start and one answer");
 }
@@ -277,7 +298,9 @@ async fn a_question_that_reaches_nobody_fails() {
     app.stands(run, Status::Waiting).await;
     assert_eq!(links(&app, run).await, []);
     app.ended(run).await;
-    assert_eq!(output(&app, run, Status::Succeeded).await["output"], "went on", "its time passes without a trace");
+    assert_eq!(output(&app, run, Status::Succeeded).await["output"], "went on");
+    let failed: Vec<_> = app.facts(run).await.into_iter().filter(|entry| entry.fact.word() == "step_failed").collect();
+    assert_eq!(failed.len(), 1, "its time passes without a trace: {failed:?}");
 }
 
 #[tokio::test]

@@ -132,20 +132,22 @@ steps:
 
 #[tokio::test]
 async fn a_child_goes_on_in_its_own_revision_when_its_file_is_gone() {
-    let project = project(&[("emitter", EMITTER), ("parent", PARENT), ("child", WAITING)]);
+    let late = "when: [manual]\nsteps: [{wait: {event: order.paid}}, {run: child}]\n";
+    let project = project(&[("emitter", EMITTER), ("parent", PARENT), ("late", late), ("child", WAITING)]);
     let life = Life::new(Recorder::fine());
     let app = TestApp::resume(&project, life.clone()).await.unwrap();
     let parent = app.begin("parent", json!({})).await;
     app.stands(run_of(&app, "child").await, Status::Waiting).await;
     app.stands(parent, Status::Waiting).await;
+    let late = app.begin("late", json!({})).await;
+    app.stands(late, Status::Waiting).await;
     app.app.stop().await;
     std::fs::remove_file(project.dir().join("workflows/child.yaml")).unwrap();
     let app = TestApp::resume(&project, life).await.unwrap();
     app.begin("emitter", json!({})).await;
-    all_ended(&app, 3).await;
+    all_ended(&app, 4).await;
     assert_eq!(output(&app, parent).await, "paid");
-    let again = app.begin("parent", json!({})).await;
-    let failed = app.stands(again, Status::Failed).await;
+    let failed = app.stands(late, Status::Failed).await;
     assert!(error(&failed).contains("there is no workflow `child`"), "{}", error(&failed));
 }
 

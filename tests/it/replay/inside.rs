@@ -1,11 +1,15 @@
 //! Replays of runs that gather events, share a lane, start other runs, and take back what they did.
 
+use std::time::Duration;
+
+use hence::clock::Clock;
 use hence::domain::run::Status;
 use hence::store::Store;
 use serde_json::{Value, json};
 
 use super::{calls, refusing, replay, replayed, url};
 use crate::reload::changed;
+use crate::support::app::BEGIN;
 use crate::support::{Project, Recorder, TestApp, ok};
 
 #[tokio::test]
@@ -59,6 +63,38 @@ steps:
     assert_eq!(app.recorder.calls().len(), 2, "neither did anything");
     app.ended(busy).await;
     assert_eq!(replayed(&app, old, Some("w")).await.1, Status::Succeeded, "there is room now");
+}
+
+#[tokio::test]
+async fn a_replay_that_stands_in_line_counts_its_time_from_its_turn() {
+    let project = Project::of(
+        "
+when: [{manual: }]
+timeout: 1h
+concurrency: {limit: 1}
+steps:
+  - {id: a, call: http.post, with: {url: 'http://crm.test/a'}}
+  - wait: {until: event.body.time}
+  - {id: w, wait: 20m}
+",
+    );
+    let app = TestApp::start(&project, Recorder::fine()).await;
+    let minutes = |n: u64| app.clock.now().after(Duration::from_secs(60 * n)).to_string();
+    let old = app.begin("main", json!({"time": minutes(0)})).await;
+    app.ended(old).await;
+    let busy = app.begin("main", json!({"time": minutes(35)})).await;
+    app.stands(busy, Status::Waiting).await;
+    // It has its turn after 75 minutes, and waits for 20 of its hour.
+    assert_eq!(replay(&app, old, Some("w")).await.status, 202);
+    app.until(async |app| {
+        let runs = app.all_runs().await;
+        runs.iter().filter_map(|run| run.wake).for_each(|wake| app.clock.advance_to(wake));
+        runs.iter().all(|run| run.status.is_final()).then_some(())
+    })
+    .await;
+    let ended: Vec<_> = app.all_runs().await.into_iter().map(|run| run.status).collect();
+    assert_eq!((ended, app.recorder.calls().len()), (vec![Status::Succeeded; 3], 2));
+    assert_eq!(app.clock.now(), BEGIN.after(Duration::from_secs(95 * 60)));
 }
 
 #[tokio::test]

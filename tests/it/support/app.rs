@@ -9,7 +9,7 @@ use hence::config::{self, Flags};
 use hence::connector::Connector;
 use hence::domain::Value;
 use hence::domain::id::RunId;
-use hence::domain::journal::Entry;
+use hence::domain::journal::{Entry, Fact};
 use hence::domain::run::Status;
 use hence::domain::time::Timestamp;
 use hence::store::embedded;
@@ -149,6 +149,12 @@ impl TestApp {
             head.status.is_final().then_some(head)
         })
         .await
+    }
+
+    /// A canceled run lets the calls in hand end for a while: that while passes.
+    pub async fn give_up_calls(&self, run: RunId) {
+        self.until(async |app| app.facts(run).await.iter().any(|entry| entry.fact == Fact::CancelRequested).then_some(())).await;
+        self.clock.advance(Duration::from_secs(10));
     }
 
     /// All runs there are, oldest first.

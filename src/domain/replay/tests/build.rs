@@ -12,7 +12,7 @@ use crate::domain::journal::Branch;
 use crate::domain::next::tests::{BEGIN, id, workflow};
 use crate::domain::response::Response;
 use crate::domain::retry::Retry;
-use crate::domain::workflow::{Approve, Call, Child, Code, Emit, OnError, Respond, RespondBody, Wait, WaitEvent};
+use crate::domain::workflow::{Approve, Call, Child, Code, Emit, OnError, Respond, RespondBody, StepKind, Wait, WaitEvent};
 
 /// A step by its id, or by its place where it has none.
 pub(super) type Named = (&'static str, Kind);

@@ -10,7 +10,7 @@ use crate::domain::Value;
 use crate::domain::id::Revision;
 use crate::domain::journal::{Address, Entry, Fact};
 use crate::domain::next::ahead;
-use crate::domain::next::tests::{BEGIN, Drawn, Shape, drawn, drive, id, story, workflow};
+use crate::domain::next::tests::{BEGIN, Drawn, Shape, drawn, drive, id, plot, story, workflow};
 use crate::domain::run::Run;
 use crate::domain::workflow::Workflow;
 
@@ -20,15 +20,26 @@ fn steps_in(entries: &[Entry]) -> BTreeSet<Address> {
     entries.iter().filter_map(|entry| entry.fact.step()).filter(|step| !of_the_run(step)).cloned().collect()
 }
 
+/// The blocks inside a step, and those that are done when it failed.
+fn inside(shape: &Shape) -> Vec<&[Drawn]> {
+    match shape {
+        Shape::If(a, b) | Shape::Switch(a, b) | Shape::Parallel(a, b, _) | Shape::Approve(a, b) => vec![a, b],
+        Shape::Foreach(a, _) | Shape::Repeat(a) | Shape::Undone(a) | Shape::WaitEvent(_, a) => vec![a],
+        Shape::Call
+        | Shape::Script
+        | Shape::Set
+        | Shape::Fail
+        | Shape::Stop
+        | Shape::Wait
+        | Shape::Once
+        | Shape::Run
+        | Shape::Emit
+        | Shape::Respond => Vec::new(),
+    }
+}
+
 fn any_shape(drawn: &[Drawn], test: &dyn Fn(&Shape) -> bool) -> bool {
-    drawn.iter().any(|step| {
-        let inside = match &step.shape {
-            Shape::If(a, b) | Shape::Switch(a, b) | Shape::Parallel(a, b, _) => any_shape(a, test) || any_shape(b, test),
-            Shape::Foreach(a, _) | Shape::Repeat(a) => any_shape(a, test),
-            Shape::Call | Shape::Script | Shape::Set | Shape::Fail | Shape::Stop | Shape::Wait => false,
-        };
-        inside || test(&step.shape)
-    })
+    drawn.iter().any(|step| test(&step.shape) || inside(&step.shape).into_iter().any(|block| any_shape(block, test)))
 }
 
 fn is_side_by_side(shape: &Shape) -> bool {
@@ -112,10 +123,33 @@ proptest! {
     }
 
     #[test]
-    fn in_another_workflow_what_is_taken_over_fits_or_it_is_refused(old in drawn(), new in drawn()) {
-        let (old, new) = (workflow(&old), Workflow { revision: Revision([1; 32]), ..workflow(&new) });
-        let entries = drive(&old, Vec::new());
-        for from in steps_in(&drive(&new, Vec::new())) {
+    fn a_replay_of_whatever_there_is_goes_on_or_is_refused(plot in plot()) {
+        let (workflow, whole) = plot.whole();
+        for from in steps_in(&whole) {
+            let error = match reuse(id(), (&workflow, &workflow), &whole, from.as_str(), &|_, _| true) {
+                Ok(reused) => {
+                    check_goes_on(&workflow, &reused);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let is_known = match &error {
+                Refused::OfTheRun { .. } | Refused::PartOf { .. } | Refused::UnderWay { .. } | Refused::TakenBack { .. } => true,
+                // Another branch decided, or another try took another way.
+                Refused::NotReached { .. } | Refused::Unfinished { .. } => {
+                    any_shape(&plot.steps, &|shape| matches!(shape, Shape::Parallel(_, _, true))) || whole.iter().any(|entry| matches!(entry.fact, Fact::StepRetried { .. }))
+                }
+                Refused::Unknown { .. } | Refused::InLoop { .. } | Refused::Changed { .. } | Refused::TooMany { .. } | Refused::Impossible(_) => false,
+            };
+            prop_assert!(is_known, "{}: {:?}", from, error);
+        }
+    }
+
+    #[test]
+    fn in_another_workflow_what_is_taken_over_fits_or_it_is_refused(old in plot(), new in plot()) {
+        let ((old, entries), (new, others)) = (old.whole(), new.whole());
+        let new = Workflow { revision: Revision([1; 32]), ..new };
+        for from in steps_in(&others) {
             if let Ok(reused) = reuse(id(), (&old, &new), &entries, from.as_str(), &|old, new| old.kind == new.kind) {
                 check_goes_on(&new, &reused);
                 for step in steps_in(&reused.facts) {

@@ -12,7 +12,7 @@ use crate::domain::workflow::{SecretName, Verify};
 #[derive(Debug, Clone, PartialEq)]
 pub enum TriggerFile {
     /// `webhook`.
-    Webhook(WebhookFile),
+    Webhook(Box<WebhookFile>),
     /// `schedule`.
     Schedule(ScheduleFile),
     /// `event`.

@@ -1,0 +1,141 @@
+//! What is written, and what came of it.
+
+use std::sync::Arc;
+
+use super::error::CommitError;
+use super::read::{ReplayOf, RunError};
+use super::{Epoch, Listening};
+use crate::domain::admission::NewRun;
+use crate::domain::event::{Event, Match};
+use crate::domain::id::{EventId, RunId};
+use crate::domain::journal::Entry;
+use crate::domain::run::Status;
+use crate::domain::time::Timestamp;
+
+/// An event to accept, with the runs it starts.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// The event; `event.head.matches` names the same runs.
+    pub event: Arc<Event>,
+    /// Makes a repeat recognisable.
+    pub dedupe: Option<DedupeKey>,
+    /// One per matching workflow.
+    pub runs: Vec<NewRun>,
+    /// A schedule's cursor, moved together with the event.
+    pub cursor: Option<Cursor>,
+    /// What runs that wait for it know it by.
+    pub topic: Option<Arc<str>>,
+}
+
+/// A key that is remembered until a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DedupeKey {
+    /// A SHA-256 of scope and key.
+    pub hash: [u8; 32],
+    /// From then on the key is new again. Keys are also forgotten when the event is.
+    pub until: Timestamp,
+}
+
+/// How far a schedule has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The trigger's name.
+    pub name: Arc<str>,
+    /// The last slot that was served.
+    pub slot: Timestamp,
+}
+
+/// A further run for what is stored already: an event, or all that the earlier run gathered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// The run to start, with the facts it takes over.
+    pub run: NewRun,
+    /// The event of both.
+    pub event: EventId,
+    /// When the replay was asked for: the new run counts from then.
+    pub accepted: Timestamp,
+    /// What it replays.
+    pub of: ReplayOf,
+}
+
+/// What became of an accepted event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Accepted {
+    /// It is stored and its runs will be done.
+    New {
+        /// What came of it: as the event says, but for runs that gather events, which may have been there before.
+        matches: Vec<Match>,
+        /// Runs of it that do not begin at once: when they do. A run that was there before may have another time now.
+        delayed: Vec<(RunId, Timestamp)>,
+    },
+    /// It was here before.
+    Duplicate {
+        /// The first event.
+        event: EventId,
+        /// What came of that one.
+        matches: Vec<Match>,
+    },
+}
+
+/// Facts to add to a run.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Whose.
+    pub run: RunId,
+    /// The committer's epoch for the run's shard.
+    pub epoch: Epoch,
+    /// How many facts the writer knew of: the first new one's position.
+    pub from: u32,
+    /// The new facts, in order.
+    pub entries: Vec<Entry>,
+    /// Where the run stands after them.
+    pub status: Status,
+    /// When a waiting run has more to do.
+    pub wake: Option<Timestamp>,
+    /// The failure in one line, for lists, once the run has failed.
+    pub error: Option<RunError>,
+    /// Events that it emits, and runs that it starts as a part of itself: stored with the facts, or not at all.
+    pub emits: Vec<Accept>,
+    /// Runs that end with it: each one's wish to end is recorded with the facts.
+    pub cancels: Vec<RunId>,
+    /// What a waiting run listens to.
+    pub listens: Vec<Listening>,
+}
+
+impl Commit {
+    /// These facts and nothing else.
+    #[must_use]
+    pub fn new(run: RunId, epoch: Epoch, from: u32, entries: Vec<Entry>, status: Status) -> Self {
+        let (emits, cancels, listens) = (Vec::new(), Vec::new(), Vec::new());
+        Self { run, epoch, from, entries, status, wake: None, error: None, emits, cancels, listens }
+    }
+}
+
+/// What can be written: an event accepted, facts committed, a wish recorded.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// An event and its runs.
+    Accept(Accept),
+    /// A further run for an event that is there; refused when it is not.
+    Replay(Replay),
+    /// Facts of a run.
+    Commit(Commit),
+    /// A person wants this run to end. Kept until the run has ended; its owner is told.
+    Cancel(RunId),
+    /// A schedule's cursor where there is none yet, so that a slot missed before the first one fired is noticed.
+    Cursor(Cursor),
+}
+
+/// What came of a [`Write`], in the same order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Written {
+    /// Of an accept or a replay; a replay is always new.
+    Accepted(Accepted),
+    /// Of a commit: done, and what came of the events it emits. Of a cursor: done.
+    Committed(Vec<Accepted>),
+    /// Of a cancel: whether the run was still open.
+    Canceling(bool),
+    /// Refused; the other writes of the batch are not touched. A new event is refused only with
+    /// [`StoreError::Full`], below the free-space watermark; a replay also without its event.
+    Refused(CommitError),
+}
