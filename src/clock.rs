@@ -20,6 +20,10 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// Returns once `now()` is `time` or later.
     fn sleep_until(&self, time: Timestamp) -> Wait;
+    /// Returns after `span`, also when the clock is set meanwhile: for pauses that mean no time of day.
+    fn pause(&self, span: Duration) -> Wait {
+        self.sleep_until(self.now().after(span))
+    }
 }
 
 /// The machine's clock. A wait looks at it again at least once a second, so a clock that is set
@@ -52,6 +56,11 @@ impl Clock for SystemClock {
             }
         })
     }
+
+    fn pause(&self, span: Duration) -> Wait {
+        #[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
+        Box::pin(async move { tokio::time::sleep(span).await })
+    }
 }
 
 /// A clock that moves only when told to, for tests and dry runs.
@@ -68,6 +77,11 @@ impl ManualClock {
     /// Moves forward to `time`; never back.
     pub fn advance_to(&self, time: Timestamp) {
         self.0.send_modify(|now| *now = (*now).max(time));
+    }
+
+    /// Sets it, also back, as a person or a time service may set a machine's clock.
+    pub fn set(&self, time: Timestamp) {
+        self.0.send_replace(time);
     }
 
     /// Moves forward by `span`.

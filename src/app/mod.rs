@@ -7,8 +7,10 @@ mod listen;
 mod plan;
 mod project;
 mod reload;
+mod retention;
 mod runtime;
 mod selftest;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,6 +37,7 @@ pub use plan::{Outlined, outline};
 pub use project::{Checked, check};
 pub use runtime::runtime;
 pub use selftest::{Tested, TestedWorkflow, selftest};
+pub use upkeep::{Place, block_on, check_store, compact, offline_backup, restore, stats, verify_backup};
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -153,12 +156,15 @@ impl App {
         }
         tasks.spawn(Arc::clone(&intake).run_schedules(stopping.clone()));
         tasks.spawn(forget_keys(Arc::clone(&journal), Arc::clone(&clock), stopping.clone()));
+        let retention = retention::Upkeep::new(Arc::clone(&journal), Arc::clone(&current), Arc::clone(&clock), config.retention);
+        tasks.spawn(retention.run(stopping.clone()));
         let web = Arc::new(Web {
             intake: Arc::clone(&intake),
             token: token.clone(),
             problems: ArcSwap::from_pointee(problems),
             settings: config.outline.clone(),
             seen_writable: tokio::sync::Mutex::default(),
+            upkeep: Arc::new(tokio::sync::Semaphore::new(1)),
             stopping: stopping.clone(),
         });
         let reload =
@@ -175,7 +181,7 @@ impl App {
         stopping.cancel();
         stop.soft.cancel();
         tasks.close();
-        let patience = clock.sleep_until(clock.now().after(config.shutdown));
+        let patience = clock.pause(config.shutdown);
         tokio::select! {
             () = tasks.wait() => return,
             () = patience => {}
@@ -220,7 +226,7 @@ fn make_private(folder: &std::path::Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+pub(super) fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     let settings = store::embedded::Settings { free_space_min_bytes: config.limits.disk_free_bytes, ..Default::default() };
     store::embedded::open(&config.store, settings)
 }
@@ -256,7 +262,7 @@ async fn forget_keys(journal: Arc<Journal>, clock: Arc<dyn Clock>, stopping: Can
     loop {
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = clock.sleep_until(clock.now().after(EVERY)) => {}
+            () = clock.pause(EVERY) => {}
         }
         loop {
             match journal.store().forget_keys(clock.now(), AT_ONCE).await {

@@ -44,7 +44,7 @@ impl Reload {
             let asked = tokio::select! {
                 () = stopping.cancelled() => return,
                 _ = hangup.recv() => true,
-                () = self.clock.sleep_until(self.clock.now().after(LOOK_EVERY)) => false,
+                () = self.clock.pause(LOOK_EVERY) => false,
             };
             let now = self.look().await;
             if asked || now != seen {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 
 use super::{Exit, ServerArgs, Trouble};
@@ -10,6 +11,8 @@ use crate::domain::Value;
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one may take whose length depends on the store's.
+const LONG_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 
 /// A client of one server.
 pub(super) struct Client {
@@ -44,40 +47,56 @@ impl Client {
         self.send(self.request(Method::POST, path).json(body))
     }
 
+    /// `POST` that may take as long as a store is large.
+    pub(super) fn post_for_long(&self, path: &str) -> Result<Value, Trouble> {
+        self.send(self.request(Method::POST, path).timeout(LONG_TIMEOUT))
+    }
+
+    /// `GET` into a file. An answer that breaks off is an error.
+    pub(super) fn download(&self, path: &str, out: &mut dyn std::io::Write) -> Result<u64, Trouble> {
+        self.runtime.block_on(async {
+            let response = self.answer(self.request(Method::GET, path).timeout(LONG_TIMEOUT)).await?;
+            let broken = |error: reqwest::Error| {
+                Trouble::new(Exit::Problems, format!("the server broke off: {}; try again, and see its log", innermost(&error)))
+            };
+            super::backup::copy(response.bytes_stream().map(|piece| piece.map_err(broken)), out).await
+        })
+    }
+
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}{path}", self.address.url);
         self.http.request(method, url).bearer_auth(self.address.token.expose())
     }
 
     fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, Trouble> {
-        self.runtime.block_on(async {
-            let unreachable = |error: reqwest::Error| {
-                let why = innermost(&error);
-                Trouble::new(
-                    Exit::Unreachable,
-                    format!("no hence server answers at {}: {why}; start one with `hence serve`", self.address.url),
-                )
-            };
-            let response = request.send().await.map_err(unreachable)?;
-            let status = response.status();
-            let body: Value = response.json().await.unwrap_or_default();
-            if status.is_success() {
-                return Ok(body);
-            }
-            let detail = body.get("detail").and_then(Value::as_str).unwrap_or("the server gave no reason");
-            let exit = match status {
-                StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST => Exit::Usage,
-                StatusCode::SERVICE_UNAVAILABLE => Exit::Unreachable,
-                _ => Exit::Problems,
-            };
-            Err(Trouble::new(exit, format!("{detail} ({status})")))
-        })
+        self.runtime.block_on(async { Ok(self.answer(request).await?.json().await.unwrap_or_default()) })
+    }
+
+    /// An answer that says it went well.
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Trouble> {
+        let unreachable = |error: reqwest::Error| {
+            let why = innermost(&error);
+            Trouble::new(Exit::Unreachable, format!("no hence server answers at {}: {why}; start one with `hence serve`", self.address.url))
+        };
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body: Value = response.json().await.unwrap_or_default();
+        let detail = body.get("detail").and_then(Value::as_str).unwrap_or("the server gave no reason");
+        let exit = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST => Exit::Usage,
+            StatusCode::SERVICE_UNAVAILABLE => Exit::Unreachable,
+            _ => Exit::Problems,
+        };
+        Err(Trouble::new(exit, format!("{detail} ({status})")))
     }
 
     /// Waits on this thread; a client does nothing else meanwhile.
     pub(super) fn pause(&self, span: Duration) {
         use crate::clock::{Clock, SystemClock};
-        self.runtime.block_on(SystemClock.sleep_until(SystemClock.now().after(span)));
+        self.runtime.block_on(SystemClock.pause(span));
     }
 }
 

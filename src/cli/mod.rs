@@ -1,6 +1,7 @@
 //! The command line: one file a command. Exit codes are API: 0 fine, 1 problems found or a failed
 //! run or test, 2 wrong usage, 3 the server cannot be reached, 4 the store is damaged or locked.
 
+mod backup;
 mod cancel;
 mod check;
 mod client;
@@ -9,11 +10,13 @@ mod init;
 mod listing;
 mod plan;
 mod replay;
+mod restore;
 mod run;
 mod runs;
 mod schema;
 mod serve;
 mod show;
+mod store;
 mod table;
 mod test;
 mod why;
@@ -88,6 +91,13 @@ enum Command {
     Events(events::EventsArgs),
     /// Tell for an event which workflows it matched, and why not the others
     Why(why::WhyArgs),
+    /// Write everything that is stored into one file, while the server runs or not
+    Backup(backup::BackupArgs),
+    /// Fill an empty store from a backup
+    Restore(restore::RestoreArgs),
+    /// Look after a store: check it, count it, give disk back
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Print the JSON Schema of a workflow file, for editors
     Schema,
     /// Write a new project that runs as it is
@@ -145,6 +155,9 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Why(args) => why::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
+        Command::Store(command) => store::run(&command),
         Command::Schema => Ok(schema::run()),
         Command::Init(args) => init::run(&args),
     };

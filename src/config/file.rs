@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Limits, LogFormat};
+use super::{Limits, LogFormat, Retention};
 use crate::domain::retry::Retry;
+use crate::domain::workflow::Keep;
+use crate::workflow::file::keep::{read_keep, read_kept};
 use crate::workflow::file::read::{choice, duration, list, size, text, whole};
 use crate::workflow::file::{Fields, Report, read_retry};
 use crate::workflow::lint::look_for_keys;
@@ -40,6 +42,7 @@ pub(super) struct ConfigFile {
     pub(super) connections: BTreeMap<String, RawConnection>,
     pub(super) retries: BTreeMap<String, Retry>,
     pub(super) limits: Limits,
+    pub(super) retention: Retention,
     pub(super) log_format: Option<LogFormat>,
     pub(super) log_level: Option<String>,
     pub(super) shutdown: Duration,
@@ -58,6 +61,7 @@ impl Default for ConfigFile {
             connections: BTreeMap::new(),
             retries: BTreeMap::new(),
             limits: Limits::default(),
+            retention: Retention::default(),
             log_format: None,
             log_level: None,
             shutdown: Duration::from_secs(10),
@@ -109,6 +113,9 @@ fn read_root(root: &Node, report: &mut Report) -> Option<ConfigFile> {
     if let Some(entry) = fields.entry("limits") {
         read_limits(entry, &mut read.limits, report);
     }
+    if let Some(entry) = fields.entry("retention") {
+        read_retention(entry, &mut read.retention, report);
+    }
     if let Some(entry) = fields.entry("log") {
         read_log(entry, &mut read, report);
     }
@@ -116,7 +123,7 @@ fn read_root(root: &Node, report: &mut Report) -> Option<ConfigFile> {
         read.shutdown = wait;
     }
     read.public_url = fields.optional("public_url").and_then(|node| public_url(node, report));
-    fields.not_yet(&["tls", "retention", "trusted_proxies"], report);
+    fields.not_yet(&["tls", "trusted_proxies"], report);
     fields.close(report);
     Some(read)
 }
@@ -191,10 +198,66 @@ fn read_limits(entry: &Entry, limits: &mut Limits, report: &mut Report) {
     fields.close(report);
 }
 
+/// What may grow without a bound.
+const UNLIMITED: &str = "unlimited";
+
+fn read_retention(entry: &Entry, retention: &mut Retention, report: &mut Report) {
+    let Some(mut fields) = Fields::open(&entry.value, "`retention`", entry.span, report) else { return };
+    if let Some(age) = fields.entry("age").and_then(|entry| read_keep(entry, "`age`", report)) {
+        let Keep { succeeded, failed, canceled } = retention.runs;
+        retention.runs =
+            Keep { succeeded: age.succeeded.or(succeeded), failed: age.failed.or(failed), canceled: age.canceled.or(canceled) };
+        // Where nobody says, events go like most runs.
+        retention.events = retention.runs.succeeded.unwrap_or(retention.events);
+    }
+    if let Some(events) = fields.optional("events").and_then(|node| read_kept(node, "events", report)) {
+        retention.events = events;
+    }
+    if let Some(node) = fields.optional("bytes") {
+        if node.as_text() == Some(UNLIMITED) {
+            retention.bytes = None;
+        } else if let Some(bytes) = size(node, "bytes", report) {
+            retention.bytes = Some(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+    }
+    fields.close(report);
+}
+
 fn read_log(entry: &Entry, read: &mut ConfigFile, report: &mut Report) {
     let Some(mut fields) = Fields::open(&entry.value, "`log`", entry.span, report) else { return };
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     read.log_format = fields.optional("format").and_then(|node| choice(node, "format", &formats, report));
     read.log_level = fields.optional("level").and_then(|node| text(node, "level", report)).map(|at| at.value.to_string());
     fields.close(report);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::workflow::Kept;
+
+    fn retention(text: &str) -> (Retention, Vec<&'static str>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), format!("retention: {text}\n")).unwrap();
+        let (file, problems) = read(folder.path());
+        (file.retention, problems.iter().map(|problem| problem.code).collect())
+    }
+
+    #[test]
+    fn retention_is_on_and_can_be_said_by_how_a_run_ended() {
+        let days = |days: u64| Kept::For(Duration::from_secs(days * 86_400));
+        assert_eq!(ConfigFile::default().retention, Retention { runs: Keep::all(days(30)), events: days(30), bytes: Some(10 << 30) });
+        let (read, problems) = retention("{age: {succeeded: 7d, failed: forever}, bytes: 1GiB}");
+        let runs = Keep { succeeded: Some(days(7)), failed: Some(Kept::Forever), canceled: Some(days(30)) };
+        assert_eq!((read, problems), (Retention { runs, events: days(7), bytes: Some(1 << 30) }, vec![]));
+        let (read, problems) = retention("{age: forever, events: 2d, bytes: unlimited}");
+        assert_eq!((read, problems), (Retention { runs: Keep::all(Kept::Forever), events: days(2), bytes: None }, vec![]));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_retention_is_told() {
+        let (read, problems) = retention("{age: {succeeded: a while}, events: 0s, bytes: plenty, disk: 1GiB}");
+        assert_eq!(read, Retention::default());
+        assert_eq!(problems, [codes::BAD_DURATION, codes::BAD_DURATION, codes::BAD_SIZE, codes::UNKNOWN_KEY]);
+    }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::connector::registry::Connection;
 use crate::domain::retry::Retry;
 use crate::domain::secret::{Secret, Secrets};
+use crate::domain::workflow::{Keep, Kept};
 use crate::workflow::plan::SettingsOutline;
 use crate::workflow::problem::Problem;
 
@@ -56,6 +57,8 @@ pub struct Config {
     pub retries: BTreeMap<String, Retry>,
     /// Bounds.
     pub limits: Limits,
+    /// How long and how much is kept.
+    pub retention: Retention,
     /// Secrets by name.
     pub secrets: Secrets,
     /// From `HENCE_ADMIN_TOKEN`.
@@ -86,6 +89,24 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { body_bytes: 1 << 20, backlog: 100_000, driving: 512, callers: 1_000, disk_free_bytes: 64 << 20 }
+    }
+}
+
+/// How long and how much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Finished runs of workflows that do not say. All three are there.
+    pub runs: Keep,
+    /// Events that no run needs.
+    pub events: Kept,
+    /// What all records may take, in bytes; nothing means no bound.
+    pub bytes: Option<u64>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let month = Kept::For(Duration::from_secs(30 * 24 * 3_600));
+        Self { runs: Keep::all(month), events: month, bytes: Some(10 << 30) }
     }
 }
 
@@ -128,6 +149,7 @@ pub fn load(dir: &Path, flags: Flags) -> Loaded {
         outline,
         retries: file.retries,
         limits: file.limits,
+        retention: file.retention,
         secrets,
         admin_token: environment.admin_token,
         log_format: flags.log_format.or(file.log_format).unwrap_or_default(),

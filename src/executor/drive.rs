@@ -16,7 +16,7 @@ use crate::domain::admission::Lane;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
-use crate::domain::next::{Next, Task, Todo, deadline, next};
+use crate::domain::next::{Next, Task, Todo, Waits, deadline, next};
 use crate::domain::run::{Impossible, Phase, Run, Stamped, Status, StepState};
 use crate::domain::time::Timestamp;
 use crate::script::Scope;
@@ -167,14 +167,10 @@ impl Driver<'_> {
             }
             let (todos, waits) = match next(workflow, &self.run, now) {
                 Next::Perform { todos, waits } => (todos, waits),
-                Next::Wait(waits) => {
-                    let listens = match self.listen(&waits.listens, stop).await? {
-                        Listened::Heard => continue,
-                        Listened::Nothing(listens) => listens,
-                    };
-                    self.flush(Resting { status: Status::Waiting, wake: waits.wake, listens }, stop).await?;
-                    return Ok(End::Parked(waits.wake));
-                }
+                Next::Wait(waits) => match self.park(&waits, stop).await? {
+                    Some(end) => return Ok(end),
+                    None => continue,
+                },
                 Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
             };
             if self.listen_before_expiry(&todos, stop).await? {
@@ -214,6 +210,16 @@ impl Driver<'_> {
             };
             self.put_in(ended, &mut calling, &todos)?;
         }
+    }
+
+    /// Puts the run down until something comes; nothing when it has come already.
+    async fn park(&mut self, waits: &Waits<'_>, stop: &Stop) -> Result<Option<End>, Stuck> {
+        let listens = match self.listen(&waits.listens, stop).await? {
+            Listened::Heard => return Ok(None),
+            Listened::Nothing(listens) => listens,
+        };
+        self.flush(Resting { status: Status::Waiting, wake: waits.wake, listens }, stop).await?;
+        Ok(Some(End::Parked(waits.wake)))
     }
 
     /// Lets what came from outside the steps in: a cancel, or the end of the workflow's time. Says whether it was canceled just now.

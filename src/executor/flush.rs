@@ -61,12 +61,12 @@ impl Driver<'_> {
                     if !stop.soft.is_cancelled() && !matches!(error, StoreError::Closed | StoreError::Damaged(_)) =>
                 {
                     if !told {
-                        tracing::error!(run.id = %self.run.id, error = %error, "facts wait in memory until the store can write again");
+                        tracing::debug!(run.id = %self.run.id, error = %error, "facts wait in memory until the store can write again");
                         told = true;
                     }
                     tokio::select! {
                         () = stop.soft.cancelled() => {}
-                        () = self.executor.clock.sleep_until(self.executor.clock.now().after(AGAIN)) => {}
+                        () = self.executor.clock.pause(AGAIN) => {}
                     }
                 }
                 Ok(()) => {

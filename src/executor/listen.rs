@@ -126,7 +126,7 @@ impl Driver<'_> {
         tracing::error!(run.id = %self.run.id, error = %error, "events cannot be read now; it is tried again in a moment");
         tokio::select! {
             () = stop.soft.cancelled() => Err(Stuck::Commit(CommitError::Store(error.clone()))),
-            () = self.executor.clock.sleep_until(self.executor.clock.now().after(AGAIN)) => Ok(()),
+            () = self.executor.clock.pause(AGAIN) => Ok(()),
         }
     }
 }

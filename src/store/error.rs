@@ -36,6 +36,17 @@ pub enum StoreError {
     /// The committer has stopped: the process is shutting down.
     #[error("hence is shutting down")]
     Closed,
+    /// What is to be restored is no whole backup.
+    #[error("this is not a whole backup: {0}; take another one, nothing was restored")]
+    BadBackup(String),
+    /// There is nothing to look at.
+    #[error("there is no store at {0}; name its project with --project, or its data folder with --data")]
+    Missing(String),
+    /// A backup is restored only where there is nothing.
+    #[error(
+        "there is a store already, and a backup is restored only where there is none; name another --data folder, or move this one away"
+    )]
+    NotEmpty,
     /// The store's URL cannot be used.
     #[error("`{0}` is not a store: expected redb://PATH, sled://PATH or memory:")]
     BadUrl(String),

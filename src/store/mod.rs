@@ -10,8 +10,10 @@ pub mod embedded;
 mod error;
 pub mod journal;
 pub mod kv;
+mod outage;
 mod read;
 mod topic;
+pub mod upkeep;
 mod write;
 
 use futures_util::future::BoxFuture;
@@ -27,6 +29,7 @@ pub use error::{CommitError, StoreError};
 pub use journal::{Feed, FreshRun, Journal};
 pub use read::{Gathers, OpenRun, Page, ReplayOf, RunError, RunFilter, RunHead};
 pub use topic::{Listening, Posted, TopicKey, seq_at};
+pub use upkeep::{Ages, BackupStream, Checked, Compacted, Keep, Pass, Pruned, Stage, Stats, Tally, WorkflowStats};
 pub use write::{Accept, Accepted, Commit, Cursor, DedupeKey, Replay, Write, Written};
 
 /// Counts the owners of a shard. A commit under an older epoch is refused.
@@ -93,4 +96,30 @@ pub trait Store: Send + Sync {
 
     /// Forgets dedupe keys whose window has ended, at most `limit` of them; says how many.
     fn forget_keys(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
+
+    /// Does one step of a pass that forgets what is not to be kept: one small write. Open runs stay, and so does what
+    /// they may still need: their events, finished parts of them, events that they may wait for, their revisions.
+    /// A dedupe key is known until its window ends, also when its event is gone. Durable on return. A pass that is
+    /// given up, or cut short by a crash, leaves nothing half-done; the next one goes on.
+    fn prune(&self, pass: Pass) -> BoxFuture<'_, Result<Pass, StoreError>>;
+
+    /// Counts everything. Reads the whole store; others go on meanwhile, so the figures are not of one moment.
+    fn stats(&self) -> BoxFuture<'_, Result<Stats, StoreError>>;
+
+    /// What the store's files take on the disk, in bytes.
+    fn disk_bytes(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Reads every record and follows every reference. Nobody may write meanwhile, or it finds problems that are none.
+    fn check(&self) -> BoxFuture<'_, Result<Checked, StoreError>>;
+
+    /// Gives back to the disk what is not used. Others go on meanwhile; all that is written is in the store afterwards.
+    fn compact(&self) -> BoxFuture<'_, Result<Compacted, StoreError>>;
+
+    /// Everything that is stored at the moment of the call, as a file that any store can be filled from. What is
+    /// written later is not in it.
+    fn backup(&self) -> BoxFuture<'_, Result<BackupStream, StoreError>>;
+
+    /// Fills an empty store from a backup; says how many records it held. Durable on return. On an error, or after a
+    /// crash, the store is left in a state in which it is not opened again.
+    fn restore(&self, from: Box<dyn std::io::Read + Send>) -> BoxFuture<'_, Result<u64, StoreError>>;
 }

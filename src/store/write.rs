@@ -32,7 +32,7 @@ pub struct Accept {
 pub struct DedupeKey {
     /// A SHA-256 of scope and key.
     pub hash: [u8; 32],
-    /// From then on the key is new again. Keys are also forgotten when the event is.
+    /// From then on the key is new again. Until then it is known, also when retention has forgotten the event.
     pub until: Timestamp,
 }
 
@@ -116,7 +116,7 @@ impl Commit {
 pub enum Write {
     /// An event and its runs.
     Accept(Accept),
-    /// A further run for an event that is there; refused when it is not.
+    /// A further run for an event that is there; refused when it is not, or the earlier run is gone.
     Replay(Replay),
     /// Facts of a run.
     Commit(Commit),
@@ -136,6 +136,6 @@ pub enum Written {
     /// Of a cancel: whether the run was still open.
     Canceling(bool),
     /// Refused; the other writes of the batch are not touched. A new event is refused only with
-    /// [`StoreError::Full`], below the free-space watermark; a replay also without its event.
+    /// [`StoreError::Full`], below the free-space watermark; a replay also without its event or the earlier run.
     Refused(CommitError),
 }

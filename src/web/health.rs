@@ -25,7 +25,9 @@ impl Web {
         let now = self.intake.clock.now();
         if seen.as_ref().is_none_or(|(at, _)| LOOK_EVERY <= now.since(*at) || now < *at) {
             let error = self.intake.journal.store().writable().await.err();
-            if let Some(error) = &error {
+            // Once, not at each probe.
+            let known = seen.as_ref().is_some_and(|(_, error)| error.is_some());
+            if let Some(error) = error.as_ref().filter(|_| !known) {
                 tracing::warn!(error = %error, "the store takes no writes");
             }
             *seen = Some((now, error.map(|_| "the store takes no writes; the log says why".to_owned())));

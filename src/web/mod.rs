@@ -36,6 +36,8 @@ pub struct Web {
     pub settings: SettingsOutline,
     /// When the store was last asked whether it takes writes, and why not.
     pub seen_writable: tokio::sync::Mutex<Option<(Timestamp, Option<String>)>>,
+    /// Held by a backup, a count or a compaction: one of them at a time.
+    pub upkeep: Arc<tokio::sync::Semaphore>,
     /// Set when shutdown begins: `/readyz` turns red before the listener closes.
     pub stopping: CancellationToken,
 }
@@ -56,6 +58,9 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/runs/{id}/cancel", post(api::runs::cancel))
         .route("/runs/{id}/replay", post(api::replay::replay))
         .route("/stats", get(api::stats::show))
+        .route("/backup", get(api::store::backup))
+        .route("/store", get(api::store::show))
+        .route("/store/compact", post(api::store::compact))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(API_BODY_LIMIT_BYTES))

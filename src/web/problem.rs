@@ -79,21 +79,32 @@ impl IntoResponse for ProblemResponse {
     }
 }
 
+/// The store could not be read.
 impl From<StoreError> for ProblemResponse {
     fn from(error: StoreError) -> Self {
-        let (code, detail) = match &error {
-            StoreError::Overloaded { .. } => ("overloaded", error.to_string()),
-            StoreError::Full(_) => ("disk-full", "the server's disk is full: nothing was stored, send it again later".to_owned()),
-            StoreError::Closed => ("shutting-down", "the server is shutting down: nothing was stored, send it again".to_owned()),
-            StoreError::Locked(_) | StoreError::NewerFormat { .. } | StoreError::Damaged(_) | StoreError::Io(_) | StoreError::BadUrl(_) => {
-                ("store-unavailable", "the server's store cannot be used: nothing was stored, send it again later".to_owned())
-            }
-        };
-        if code != "overloaded" && code != "shutting-down" {
-            tracing::error!(error = %error, "a request was answered 503");
-        }
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).with_header(header::RETRY_AFTER, RETRY_AFTER_S)
+        tracing::error!(error = %error, "a request to the API was answered 503");
+        refused(&error)
     }
+}
+
+/// What is told of the store's trouble: what it is, is for the log.
+fn refused(error: &StoreError) -> ProblemResponse {
+    let (code, detail) = match error {
+        StoreError::Overloaded { .. } => ("overloaded", error.to_string()),
+        StoreError::Full(_) => ("disk-full", "the server's disk is full: nothing was stored, send it again later".to_owned()),
+        StoreError::Closed => ("shutting-down", "the server is shutting down: nothing was stored, send it again".to_owned()),
+        StoreError::Locked(_)
+        | StoreError::NewerFormat { .. }
+        | StoreError::Damaged(_)
+        | StoreError::Io(_)
+        | StoreError::BadBackup(_)
+        | StoreError::NotEmpty
+        | StoreError::Missing(_)
+        | StoreError::BadUrl(_) => {
+            ("store-unavailable", "the server's store cannot be used: nothing was stored, send it again later".to_owned())
+        }
+    };
+    ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).with_header(header::RETRY_AFTER, RETRY_AFTER_S)
 }
 
 impl From<Refusal> for ProblemResponse {
@@ -123,7 +134,8 @@ impl From<Refusal> for ProblemResponse {
             Refusal::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", text),
             Refusal::BrokenBody(_) => Self::new(StatusCode::BAD_REQUEST, "broken-body", text),
             Refusal::Unreadable(_) => Self::new(StatusCode::BAD_REQUEST, "unreadable-body", text),
-            Refusal::Store(error) => error.into(),
+            // The journal has told the log: once, not for each request.
+            Refusal::Store(error) => refused(&error),
         }
     }
 }

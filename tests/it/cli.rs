@@ -1,6 +1,7 @@
 //! The commands and their exit codes, which are API: 0 fine, 1 problems or a failed run, 2 wrong
 //! usage, 3 no server, 4 store damaged or in use.
 
+mod backup;
 mod check;
 mod plan;
 mod replay;

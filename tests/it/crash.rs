@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 use crate::support::{Life, Project, Recorder, TestApp, ok};
 
 /// A workflow, and how it is set off.
-struct Case {
-    send: Send,
+pub(super) struct Case {
+    pub(super) send: Send,
     /// Whether the sender's repeat is recognised.
-    deduplicates: bool,
+    pub(super) deduplicates: bool,
     /// Other workflows that it brings into action.
     others: &'static [&'static str],
     /// Steps that go side by side: which of two a crash meets is not decided here.
@@ -36,7 +36,7 @@ impl Case {
 }
 
 /// How each shipped workflow is set off.
-fn events() -> BTreeMap<&'static str, Case> {
+pub(super) fn events() -> BTreeMap<&'static str, Case> {
     let lead = json!({"email": "ada@example.com", "name": "Ada", "amount": 6000, "phone": "+44 1"});
     let issue = json!({
         "action": "opened",
@@ -62,7 +62,7 @@ fn events() -> BTreeMap<&'static str, Case> {
     ])
 }
 
-enum Send {
+pub(super) enum Send {
     Post { path: &'static str, github: bool, body: Value },
     ByHand(Value),
 }
@@ -87,7 +87,7 @@ impl Send {
         }
     }
 
-    async fn to(&self, app: &TestApp, workflow: &str) -> bool {
+    pub(super) async fn to(&self, app: &TestApp, workflow: &str) -> bool {
         let request = match self {
             Self::ByHand(event) => {
                 let request = app.http.post(format!("{}/api/runs", app.url)).bearer_auth(app.app.token.expose());
@@ -112,7 +112,7 @@ impl Send {
 }
 
 /// What a run came to: its workflow, how it ended, and what became of each step. Attempts are not part of it.
-pub(crate) type Story = (String, String, BTreeMap<Address, String>);
+pub(super) type Story = (String, String, BTreeMap<Address, String>);
 
 /// Names and times of events are other ones each time.
 fn lasting(output: &Value) -> String {
@@ -158,27 +158,27 @@ pub(crate) fn story(workflow: &str, entries: &[Entry]) -> Story {
 }
 
 /// The same of all runs, in an order of its own.
-fn told(runs: &[Told]) -> Vec<Story> {
+pub(super) fn told(runs: &[Told]) -> Vec<Story> {
     let mut told: Vec<Story> = runs.iter().map(|run| story(&run.workflow, &run.entries)).collect();
     told.sort();
     told
 }
 
 /// A run and its facts.
-struct Told {
+pub(super) struct Told {
     run: RunId,
     workflow: String,
     entries: Vec<Entry>,
 }
 
 /// The workflow of a case and those that it brings into action.
-fn names(workflow: &'static str, case: &Case) -> Vec<&'static str> {
+pub(super) fn names(workflow: &'static str, case: &Case) -> Vec<&'static str> {
     [workflow].into_iter().chain(case.others.iter().copied()).collect()
 }
 
 /// Answers every call well, after a first 503 where `flaky`. At every call it looks whether what
 /// was answered before is durable by now: nothing touches the world before that.
-fn recorder(flaky: bool, memory: &Memory, names: &[&'static str]) -> Arc<Recorder> {
+pub(super) fn recorder(flaky: bool, memory: &Memory, names: &[&'static str]) -> Arc<Recorder> {
     let (memory, names, answered) = (memory.clone(), names.to_vec(), Arc::new(Mutex::new(BTreeSet::<String>::new())));
     Recorder::with(Box::new(move |request, nth| {
         let (request, memory, names, answered) = (request.clone(), memory.clone(), names.clone(), Arc::clone(&answered));
@@ -209,14 +209,14 @@ fn recorder(flaky: bool, memory: &Memory, names: &[&'static str]) -> Arc<Recorde
 }
 
 /// Runs a future in a runtime of its own that is thrown away at the end, tasks and all: a crash.
-pub fn life<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn life<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let result = runtime.block_on(work);
     runtime.shutdown_background();
     result
 }
 
-pub(crate) async fn all_ended(app: &TestApp, or: impl Fn() -> bool) {
+pub(super) async fn all_ended(app: &TestApp, or: impl Fn() -> bool) {
     app.until(async |app| {
         if or() {
             return Some(());
@@ -238,7 +238,7 @@ pub(crate) async fn all_ended(app: &TestApp, or: impl Fn() -> bool) {
 }
 
 /// What the store says about all runs of these workflows, read beside any server.
-async fn stories(memory: &Memory, names: &[&str]) -> Vec<Told> {
+pub(super) async fn stories(memory: &Memory, names: &[&str]) -> Vec<Told> {
     let store = embedded::over(Arc::new(memory.clone()), None).unwrap();
     let mut stories = Vec::new();
     // The clock may pass the due time of a schedule: its runs are another story.
@@ -260,7 +260,7 @@ fn done_calls(stories: &[Told]) -> BTreeSet<String> {
 }
 
 /// One workflow, undisturbed: its story, and how many writes it took.
-fn undisturbed(project: &Project, workflow: &'static str, case: &Case, flaky: bool) -> (Vec<Story>, u64, BTreeSet<String>) {
+pub(super) fn undisturbed(project: &Project, workflow: &'static str, case: &Case, flaky: bool) -> (Vec<Story>, u64, BTreeSet<String>) {
     let memory = Memory::default();
     let faulty = Arc::new(Faulty::new(memory.clone()));
     let names = names(workflow, case);

@@ -83,6 +83,12 @@ impl Run {
         Ok(run)
     }
 
+    /// Whether its last fact is its end.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Finished(_))
+    }
+
     /// Takes one fact in.
     ///
     /// # Errors

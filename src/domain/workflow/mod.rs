@@ -1,6 +1,7 @@
 //! A compiled workflow: what the core walks over. Expressions are handles into the workflow's
 //! program (see `script`), so this stays plain data.
 
+mod keep;
 mod start;
 mod step;
 mod trigger;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use super::id::Revision;
 use super::journal::Address;
 
+pub use keep::{Keep, Kept};
 pub use start::{Concurrency, Gathering, Input, InputKind, Mode, Throttle};
 pub use step::{Approve, Call, Case, Child, Emit, OnError, Respond, RespondBody, Step, StepKind, Wait, WaitEvent};
 pub use trigger::{
@@ -54,6 +56,8 @@ pub struct Workflow {
     pub finally: Vec<Step>,
     /// How long a run may take, waits included.
     pub timeout: Option<Duration>,
+    /// How long its finished runs are kept.
+    pub keep: Keep,
     /// The ids of steps inside loops: each iteration has its own.
     pub loop_ids: Vec<Arc<str>>,
 }

@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests: a panic is how they fail")]
 
 mod accept;
+mod backup;
 mod commit;
 mod gather;
 mod list;
 mod post;
 mod reopen;
 mod replay;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -70,8 +72,20 @@ pub async fn check_all(fresh: &dyn Fn() -> Place) {
     replay::a_replay_without_its_event_is_refused(&*open()).await;
     replay::a_replay_has_every_event_that_the_run_gathered(&*open()).await;
     replay::a_replay_keeps_its_lane_and_the_limit_of_its_kind(&*open()).await;
+    replay::a_replay_keeps_the_events_that_it_is_for(&*open()).await;
     replay::facts_of_every_size_are_taken_over(&*open()).await;
     replay::a_replay_is_there_after_a_restart(&fresh()).await;
+    upkeep::old_runs_go_with_all_that_is_theirs(&*open()).await;
+    upkeep::a_workflow_may_keep_its_runs_longer_or_shorter(&*open()).await;
+    upkeep::what_open_runs_need_stays(&*open()).await;
+    upkeep::a_repeat_is_known_when_its_event_is_gone(&*open()).await;
+    upkeep::the_oldest_go_when_there_is_too_much(&*open()).await;
+    upkeep::revisions_that_nothing_refers_to_go(&*open()).await;
+    upkeep::what_comes_during_a_pass_stays(&*open()).await;
+    upkeep::a_compacted_store_holds_the_same(&fresh()).await;
+    backup::a_backup_is_of_one_moment_and_comes_back(&fresh(), &fresh()).await;
+    backup::a_torn_or_changed_backup_is_refused(&*open(), &|| fresh()().unwrap()).await;
+    backup::a_store_that_holds_something_is_not_overwritten(&*open()).await;
 }
 
 const REVISION: Revision = Revision([7; 32]);

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::{Accept, Accepted, CommitError, NewRun, Replay, ReplayOf, RunFilter, Store, Write, Written};
+use super::super::{Accept, Accepted, CommitError, NewRun, Pass, Replay, ReplayOf, RunFilter, Stage, Store, Write, Written};
 use super::accept::SIZES;
+use super::upkeep::{DAY_MS, done, is_whole, month, put_revision};
 use super::{
     Place, REVISION, accept, accept_new, commit, commit_ok, deduped, evaluated, event_id, finished, open_run, run_id, time, write,
 };
@@ -60,8 +61,11 @@ pub(super) async fn a_replay_is_a_further_run_of_the_same_event(store: &dyn Stor
 
 pub(super) async fn a_replay_without_its_event_is_refused(store: &dyn Store) {
     let other = Write::Accept(accept(20, &["a"]));
-    let written = write(store, [Write::Replay(replay((10, 0), 50, vec![evaluated(11, "a", "x")])), other]).await;
-    assert_eq!(written[0], Written::Refused(CommitError::NoEvent(event_id(10))));
+    let lost = Replay { of: ReplayOf { run: run_id(20, 0), from: None, facts: 0 }, ..replay((10, 0), 50, vec![evaluated(11, "a", "x")]) };
+    let sent = [Write::Replay(replay((10, 0), 50, Vec::new())), other, Write::Replay(lost)];
+    let written = write(store, sent).await;
+    assert_eq!(written[0], Written::Refused(CommitError::Unknown(run_id(10, 0))));
+    assert_eq!(written[2], Written::Refused(CommitError::NoEvent(event_id(10))));
     assert!(matches!(written[1], Written::Accepted(Accepted::New { .. })), "{written:?}");
     assert_eq!(store.run(run_id(50, 0)).await, Ok(None));
     assert_eq!(store.facts(run_id(50, 0)).await, Ok(Vec::new()));
@@ -89,6 +93,32 @@ pub(super) async fn a_replay_has_every_event_that_the_run_gathered(store: &dyn S
     assert_eq!(events(run_id(50, 0)).await, [10, 11, 12].map(event_id));
     assert_eq!(events(run_id(10, 0)).await.len(), 4);
     assert_eq!(store.run(run_id(50, 0)).await.unwrap().and_then(|run| run.gathers), None);
+}
+
+pub(super) async fn a_replay_keeps_the_events_that_it_is_for(store: &dyn Store) {
+    let epoch = store.acquire().await.unwrap();
+    put_revision(store).await;
+    let at = |day: u64| day * DAY_MS;
+    // Three that one run gathers, and one of a run that is replayed while old ones are being forgotten.
+    accept_new(store, [gathered(at(1)), gathered(at(1) + 1), gathered(at(1) + 2), accept(at(2), &["a"])]).await;
+    commit_ok(store, [done(epoch, at(1), 0, Status::Failed), done(epoch, at(2), 0, Status::Failed)]).await;
+    let replay_of = |of_day: u64, day: u64| {
+        let mut sent = replay((at(of_day), 0), at(day), Vec::new());
+        sent.run.revision = REVISION;
+        Write::Replay(sent)
+    };
+    assert_eq!(write(store, [replay_of(1, 40)]).await, [started()]);
+    let mut pass = store.prune(Pass::new(month(), time(at(50)), None)).await.unwrap();
+    assert_eq!(write(store, [replay_of(2, 41)]).await, [started()], "it is there still");
+    while pass.stage != Stage::Done {
+        pass = store.prune(pass).await.unwrap();
+    }
+    assert_eq!((pass.pruned.runs, pass.pruned.events), (2, 0), "the runs go, and their events stay");
+    assert_eq!(store.gathered(run_id(at(40), 0)).await.unwrap().len(), 3);
+    assert_eq!(store.gathered(run_id(at(41), 0)).await.unwrap().len(), 1);
+    is_whole(store).await;
+    let unknown = Written::Refused(CommitError::Unknown(run_id(at(1), 0)));
+    assert_eq!(write(store, [replay_of(1, 51)]).await, [unknown], "what it gathered is not known any more");
 }
 
 pub(super) async fn a_replay_keeps_its_lane_and_the_limit_of_its_kind(store: &dyn Store) {

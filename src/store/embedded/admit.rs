@@ -51,6 +51,10 @@ impl Core {
     /// A further run for the events of another one, which are there already. It is not gathered with others.
     pub(super) fn replay(&self, writer: &mut Writer, batch: &mut Batch, replay: &Replay) -> Result<Written, StoreError> {
         let Replay { run, event, accepted, of } = replay;
+        // What it gathered is known as long as it is there itself, and so long nothing of that is forgotten.
+        if read::run_record(self.over(batch), of.run)?.is_none() {
+            return Ok(Written::Refused(CommitError::Unknown(of.run)));
+        }
         let gathered = self.gathered_ids(of.run)?;
         for event in gathered.iter().chain([event]) {
             if self.over(batch).get(&key::event(*event))?.is_none() {

@@ -137,6 +137,63 @@ pub(super) fn all_open() -> (Vec<u8>, Vec<u8>) {
     (vec![OPEN], vec![OPEN + 1])
 }
 
+pub(super) fn all_gathered() -> (Vec<u8>, Vec<u8>) {
+    (vec![GATHERED], vec![GATHERED + 1])
+}
+
+pub(super) fn all_keys() -> (Vec<u8>, Vec<u8>) {
+    (vec![DEDUPE], vec![DEDUPE + 1])
+}
+
+pub(super) fn all_posted() -> (Vec<u8>, Vec<u8>) {
+    (vec![TOPIC], vec![TOPIC + 1])
+}
+
+pub(super) fn all_revisions() -> (Vec<u8>, Vec<u8>) {
+    (vec![REVISION], vec![REVISION + 1])
+}
+
+pub(super) fn all_gathered_of(run: RunId) -> (Vec<u8>, Vec<u8>) {
+    let prefix = key(GATHERED, &[&run.to_bytes()]);
+    let end = end_of(&prefix);
+    (prefix, end)
+}
+
+/// What a record is, as a person would say it; nothing for a key of no known kind.
+pub(super) fn kind(key: &[u8]) -> Option<&'static str> {
+    Some(match *key.first()? {
+        META => "meta",
+        EVENT => "events",
+        EVENT_REST => "bodies",
+        DEDUPE => "keys",
+        EXPIRY => "expiries",
+        RUN => "runs",
+        OPEN => "open runs",
+        FACTS => "facts",
+        REVISION => "revisions",
+        CURSOR => "schedules",
+        TOPIC => "waited-for events",
+        GATHERED => "gathered events",
+        _ => return None,
+    })
+}
+
+/// The id right behind the first byte of a key.
+pub(super) fn leading_id(key: &[u8]) -> Option<[u8; 16]> {
+    key.get(1..)?.first_chunk().copied()
+}
+
+/// The hash in a dedupe key.
+pub(super) fn dedupe_hash(key: &[u8]) -> Option<[u8; 32]> {
+    key.get(1..)?.try_into().ok()
+}
+
+/// The revision in its key, and whether this is its first value.
+pub(super) fn revision_of(key: &[u8]) -> Option<(Revision, bool)> {
+    let rest = key.get(1..)?;
+    Some((Revision(*rest.first_chunk()?), rest.len() == 32))
+}
+
 pub(super) fn all_expiries() -> (Vec<u8>, Vec<u8>) {
     (vec![EXPIRY], vec![EXPIRY + 1])
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Gathers, NewRun, ReplayOf, RunError, RunHead, StoreError};
 use crate::domain::admission::{Gather, Key, Lane};
-use crate::domain::event::EventHead;
+use crate::domain::event::{EventHead, Match};
 use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
@@ -117,21 +117,26 @@ impl EventRecord {
 }
 
 /// A dedupe key's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Remembered {
     pub(super) until: Timestamp,
     pub(super) event: EventId,
+    /// What came of the event, once it is gone itself.
+    pub(super) matches: Option<Vec<Match>>,
 }
 
 impl Remembered {
-    pub(super) fn write(self) -> Vec<u8> {
-        [&self.until.0.to_be_bytes()[..], &self.event.to_bytes()].concat()
+    pub(super) fn write(&self) -> Result<Vec<u8>, StoreError> {
+        let matches = self.matches.as_ref().map(to_json).transpose()?.unwrap_or_default();
+        Ok([&self.until.0.to_be_bytes()[..], &self.event.to_bytes(), &matches].concat())
     }
 
     pub(super) fn read(bytes: &[u8]) -> Result<Self, StoreError> {
         let mut reader = Reader(bytes);
         let read = reader.time().zip(reader.take());
-        read.map(|(until, event)| Self { until, event: EventId::from_bytes(event) }).ok_or_else(|| damaged("a dedupe key"))
+        let (until, event) = read.ok_or_else(|| damaged("a dedupe key"))?;
+        let matches = if reader.0.is_empty() { None } else { Some(from_json("a dedupe key", reader.0)?) };
+        Ok(Self { until, event: EventId::from_bytes(event), matches })
     }
 }
 
@@ -149,7 +154,7 @@ pub(super) struct RunRecord {
     pub(super) event: EventId,
     /// How many events it has gathered; 1 if it gathers none.
     pub(super) events: u32,
-    revision: Revision,
+    pub(super) revision: Revision,
     /// What never changes, as JSON.
     fixed: Vec<u8>,
     /// A [`RunError`] as JSON, or nothing.

@@ -11,22 +11,22 @@ use super::super::{
 use super::record::{EventRecord, Reader, Remembered, RunRecord, damaged, to_json};
 use super::{Core, View, Writer, key, open_record, put_chunked, read};
 use crate::domain::event::{EventHead, Match, MatchResult};
-use crate::domain::id::{Revision, RunId};
+use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::journal::Entry;
 use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
 
 impl Core {
-    fn writer(&self) -> MutexGuard<'_, Writer> {
+    pub(super) fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn acquire(&self) -> Result<Epoch, StoreError> {
-        let _writer = self.writer();
+        let mut writer = self.writer();
         let epoch = read::epoch(self.view())?.0 + 1;
         let mut batch = Batch::default();
         batch.put(key::epoch(), epoch.to_be_bytes().to_vec());
-        self.kv.apply(&batch)?;
+        self.apply(&mut writer, &batch)?;
         Ok(Epoch(epoch))
     }
 
@@ -53,7 +53,7 @@ impl Core {
             });
         }
         if !batch.is_empty() {
-            self.kv.apply(&batch)?;
+            self.apply(&mut writer, &batch)?;
         }
         Ok(written)
     }
@@ -64,9 +64,9 @@ impl Core {
         EventRecord::check(&event.head, &event.body)?;
         if let Some(dedupe) = &accept.dedupe {
             let remembered = self.seen(batch, dedupe)?;
-            if let Some(first) = self.first_event(batch, remembered, event.head.received)? {
+            if let Some((event, matches)) = self.first_event(batch, remembered.as_ref(), event.head.received)? {
                 self.move_cursor(batch, accept.cursor.as_ref())?;
-                return Ok(Written::Accepted(Accepted::Duplicate { event: first.id, matches: first.matches }));
+                return Ok(Written::Accepted(Accepted::Duplicate { event, matches }));
             }
             if let Err(full) = admit(writer) {
                 return Ok(Written::Refused(full.into()));
@@ -74,7 +74,7 @@ impl Core {
             if let Some(Remembered { until, .. }) = remembered {
                 batch.delete(key::expiry(until, &dedupe.hash));
             }
-            batch.put(key::dedupe(&dedupe.hash), Remembered { until: dedupe.until, event: event.head.id }.write());
+            batch.put(key::dedupe(&dedupe.hash), Remembered { until: dedupe.until, event: event.head.id, matches: None }.write()?);
             batch.put(key::expiry(dedupe.until, &dedupe.hash), Vec::new());
         } else if let Err(full) = admit(writer) {
             return Ok(Written::Refused(full.into()));
@@ -122,11 +122,17 @@ impl Core {
         self.over(batch).get(&key::dedupe(&dedupe.hash))?.map(|bytes| Remembered::read(&bytes)).transpose()
     }
 
-    /// The event that the key stands for, if its window has not ended and the event is still there.
-    fn first_event(&self, batch: &Batch, remembered: Option<Remembered>, received: Timestamp) -> Result<Option<EventHead>, StoreError> {
-        match remembered {
-            Some(Remembered { until, event }) if received < until => read::event_head(self.over(batch), event),
-            Some(_) | None => Ok(None),
+    /// The event that the key stands for, and what came of it, if its window has not ended.
+    fn first_event(
+        &self,
+        batch: &Batch,
+        remembered: Option<&Remembered>,
+        received: Timestamp,
+    ) -> Result<Option<(EventId, Vec<Match>)>, StoreError> {
+        let Some(Remembered { event, matches, .. }) = remembered.filter(|remembered| received < remembered.until) else { return Ok(None) };
+        match matches {
+            Some(matches) => Ok(Some((*event, matches.clone()))),
+            None => Ok(read::event_head(self.over(batch), *event)?.map(|head| (*event, head.matches))),
         }
     }
 
@@ -191,22 +197,26 @@ impl Core {
         }
         let mut batch = Batch::default();
         batch.put(key::epoch(), read::epoch(self.view())?.0.to_be_bytes().to_vec());
-        self.kv.apply(&batch)
+        self.apply(&mut writer, &batch)
     }
 
     pub(super) fn put_revision(&self, revision: Revision, files: &RevisionFiles) -> Result<(), StoreError> {
-        let _writer = self.writer();
+        let mut writer = self.writer();
         let first = key::revision(revision);
+        if let Some(pass) = &mut writer.pass {
+            pass.revisions.insert(revision);
+        }
+        writer.unreferred.remove(&revision);
         if self.kv.get(&first)?.is_some() {
             return Ok(());
         }
         let mut batch = Batch::default();
         put_chunked(&mut batch, first.clone(), &first, &to_json(files)?);
-        self.kv.apply(&batch)
+        self.apply(&mut writer, &batch)
     }
 
     pub(super) fn forget_keys(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let _writer = self.writer();
+        let mut writer = self.writer();
         let (mut batch, mut forgotten) = (Batch::default(), 0);
         let (from, _) = key::all_expiries();
         self.kv.range(&from, &key::expiry_after(now), Order::Ascending, &mut |expiry, _| {
@@ -221,7 +231,7 @@ impl Core {
             ControlFlow::Continue(())
         })?;
         if !batch.is_empty() {
-            self.kv.apply(&batch)?;
+            self.apply(&mut writer, &batch)?;
         }
         Ok(forgotten)
     }

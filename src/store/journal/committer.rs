@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Job;
 use super::feed::{Feed, Waiting, admitted};
+use crate::store::outage::Outage;
 use crate::store::{Accepted, Store, StoreError, Written};
 
 /// The most writes that go into one batch.
@@ -26,6 +27,7 @@ impl Committer {
     pub async fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH_LIMIT);
         let mut doubtful: Vec<(Feed, Waiting)> = Vec::new();
+        let mut outage = Outage::default();
         while 0 < self.queue.recv_many(&mut jobs, BATCH_LIMIT).await {
             let mut writes = Vec::with_capacity(jobs.len());
             let mut waiting = Vec::with_capacity(jobs.len());
@@ -35,6 +37,7 @@ impl Committer {
             }
             match self.store.write(writes).await {
                 Ok(written) => {
+                    outage.written(&written);
                     for (written, (feed, waiting, done)) in written.into_iter().zip(waiting) {
                         self.tell(&written, feed, waiting).await;
                         answer(done, Ok(written));
@@ -42,6 +45,7 @@ impl Committer {
                     self.resolve(&mut doubtful).await;
                 }
                 Err(error) => {
+                    outage.failed(&error, waiting.len());
                     for (feed, waiting, done) in waiting {
                         doubt(&mut doubtful, feed, &waiting);
                         answer(done, Err(error.clone()));

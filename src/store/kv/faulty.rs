@@ -14,6 +14,19 @@ pub enum Death {
     AfterWrite,
 }
 
+/// Writes that fail although the process lives.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// The first of them, counted from 1.
+    pub nth: u64,
+    /// How many.
+    pub writes: u64,
+    /// How.
+    pub error: StoreError,
+    /// What was written is there all the same: a disk that fails a sync does not say what it kept.
+    pub kept: bool,
+}
+
 /// Passes everything on to another store, until it is told to fail.
 #[derive(Debug)]
 pub struct Faulty<K> {
@@ -23,6 +36,7 @@ pub struct Faulty<K> {
     writes: AtomicU64,
     dead: AtomicBool,
     full: AtomicBool,
+    fault: Option<Fault>,
 }
 
 impl<K: Kv> Faulty<K> {
@@ -35,7 +49,21 @@ impl<K: Kv> Faulty<K> {
     /// Dies at the `deadly_write`th write, counted from 1; from then on every call fails.
     #[must_use]
     pub fn dying(inner: K, deadly_write: u64, death: Death) -> Self {
-        Self { inner, death, deadly_write, writes: AtomicU64::new(0), dead: AtomicBool::new(false), full: AtomicBool::new(false) }
+        Self {
+            inner,
+            death,
+            deadly_write,
+            writes: AtomicU64::new(0),
+            dead: AtomicBool::new(false),
+            full: AtomicBool::new(false),
+            fault: None,
+        }
+    }
+
+    /// Fails some writes and goes on.
+    #[must_use]
+    pub fn failing(inner: K, fault: Fault) -> Self {
+        Self { fault: Some(fault), ..Self::new(inner) }
     }
 
     /// While set, every write fails with [`StoreError::Full`] and changes nothing; reads go on.
@@ -75,11 +103,22 @@ impl<K: Kv> Kv for Faulty<K> {
         self.inner.range(from, to, order, visit)
     }
 
+    fn disk_bytes(&self) -> Result<u64, StoreError> {
+        self.alive()?;
+        self.inner.disk_bytes()
+    }
+
     fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
         self.alive()?;
         let nth = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         if self.full.load(Ordering::SeqCst) {
             return Err(StoreError::Full("on command".to_owned()));
+        }
+        if let Some(fault) = self.fault.as_ref().filter(|fault| (fault.nth..fault.nth + fault.writes).contains(&nth)) {
+            if fault.kept {
+                self.inner.apply(batch)?;
+            }
+            return Err(fault.error.clone());
         }
         if nth != self.deadly_write {
             return self.inner.apply(batch);

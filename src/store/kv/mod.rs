@@ -1,13 +1,14 @@
 //! The small ordered key-value port that the embedded engines share, and its engines.
 //!
 //! Keys sort as bytes. There is one writer: [`Kv::apply`] calls come one after the other; reads may
-//! come from any thread at any time.
+//! come from any thread at any time, and see what is on stable storage, not what is on its way there.
 
 pub mod faulty;
 mod folder;
 pub mod memory;
 pub mod redb;
 pub mod sled;
+mod sled_copy;
 mod sled_log;
 mod slot;
 
@@ -54,6 +55,57 @@ pub trait Kv: Send + Sync {
     /// When the engine cannot write. Whether the batch is in the store is then unknown until the next
     /// successful call: a disk that fails a sync does not say what it kept.
     fn apply(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// What is stored now, however it changes later. `None` where the engine cannot keep that by itself.
+    ///
+    /// # Errors
+    /// When the engine cannot read.
+    fn snapshot(&self) -> Result<Option<Box<dyn Snapshot>>, StoreError> {
+        Ok(None)
+    }
+
+    /// What the engine's files take on the disk, in bytes; zero where it has none.
+    ///
+    /// # Errors
+    /// When the disk cannot be asked.
+    fn disk_bytes(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    /// An empty engine beside this one, to be filled and then put in its place. What an earlier attempt left is
+    /// removed. `None` where there is nothing to gain by it.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn begin_copy(&self) -> Result<Option<Box<dyn Kv>>, StoreError> {
+        Ok(None)
+    }
+
+    /// Puts the copy in the place of this one. A crash at any moment leaves the one or the other. The
+    /// copy's handle has to be gone, and nobody may write meanwhile.
+    ///
+    /// # Errors
+    /// When the disk fails; the next use opens whichever of the two is there.
+    fn take_copy(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Removes a copy that is not wanted. One that has taken the place of this one already stays.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn drop_copy(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// What was stored at one moment.
+pub trait Snapshot: Send + Sync {
+    /// Visits what lies in `from..to`, smallest key first.
+    ///
+    /// # Errors
+    /// When the engine cannot read.
+    fn range(&self, from: &[u8], to: &[u8], visit: Visit<'_>) -> Result<(), StoreError>;
 }
 
 /// Changes to write together. Until then it is an overlay: what it holds hides what is stored.

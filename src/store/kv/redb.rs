@@ -3,17 +3,19 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
 use redb::{Builder, Database, DatabaseError, Durability, Error, ReadableDatabase, TableDefinition};
 
 use super::super::StoreError;
 use super::folder::Folder;
 use super::slot::{Slot, Trouble};
-use super::{Batch, Kv, Order, Visit, io_error, no_panic};
+use super::{Batch, Kv, Order, Snapshot, Visit, io_error, no_panic};
 
 /// The database's name in its folder.
 pub const FILE: &str = "hence.redb";
 const HALF_MADE_FILE: &str = "hence.redb.new";
+const COPY_FILE: &str = "hence.redb.copy";
 
 /// Memory for pages. The operating system caches the file as well, so little is lost by a small one.
 pub const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -24,7 +26,8 @@ const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("hence");
 #[derive(Debug)]
 pub struct Redb {
     database: Slot<Database>,
-    folder: Folder,
+    files: Arc<Folder>,
+    name: &'static str,
 }
 
 impl Redb {
@@ -35,13 +38,15 @@ impl Redb {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let folder = Folder::open(folder)?;
         create_if_missing(&folder)?;
-        let database = open_database(&folder)?;
-        Ok(Self { database: Slot::new("redb", database), folder })
+        // A copy that was not finished is of no use.
+        remove_if_there(&folder.file(COPY_FILE)).map_err(|error| io_error("remove a half-made copy", &error))?;
+        let database = open_database(&folder, FILE)?;
+        Ok(Self { database: Slot::new("redb", database), files: Arc::new(folder), name: FILE })
     }
 
     fn with<T>(&self, run: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, StoreError> {
         self.database.with(
-            || open_database(&self.folder),
+            || open_database(&self.files, self.name),
             |database| {
                 run(database).map_err(|error| {
                     let told = store_error("redb", &error);
@@ -63,10 +68,7 @@ fn create_if_missing(folder: &Folder) -> Result<(), StoreError> {
         return Ok(());
     }
     let what = format!("make {}", path.display());
-    match fs::remove_file(&half_made) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error(&what, &error)),
-        Ok(()) | Err(_) => {}
-    }
+    remove_if_there(&half_made).map_err(|error| io_error(&what, &error))?;
     no_panic(&what, || {
         let database = Builder::new().create(&half_made).map_err(|error| store_error(&what, &error.into()))?;
         make_table(&database).map_err(|error| store_error(&what, &error))
@@ -81,8 +83,8 @@ fn make_table(database: &Database) -> Result<(), Error> {
     Ok(write.commit()?)
 }
 
-fn open_database(folder: &Folder) -> Result<Database, StoreError> {
-    let path = folder.file(FILE);
+fn open_database(folder: &Folder, name: &str) -> Result<Database, StoreError> {
+    let path = folder.file(name);
     let what = format!("open {}", path.display());
     no_panic(&what, || match Builder::new().set_cache_size(CACHE_BYTES).open(&path) {
         Ok(database) => Ok(database),
@@ -146,6 +148,67 @@ impl Kv for Redb {
             }
             Ok(write.commit()?)
         })
+    }
+
+    fn snapshot(&self) -> Result<Option<Box<dyn Snapshot>>, StoreError> {
+        self.with(|database| Ok(Some(Box::new(Moment(database.begin_read()?.open_table(TABLE)?)) as Box<dyn Snapshot>)))
+    }
+
+    fn disk_bytes(&self) -> Result<u64, StoreError> {
+        self.files.disk_bytes()
+    }
+
+    fn begin_copy(&self) -> Result<Option<Box<dyn Kv>>, StoreError> {
+        let path = self.files.file(COPY_FILE);
+        let what = format!("make {}", path.display());
+        remove_if_there(&path).map_err(|error| io_error(&what, &error))?;
+        let database = no_panic(&what, || {
+            let database = Builder::new().set_cache_size(CACHE_BYTES).create(&path).map_err(|error| store_error(&what, &error.into()))?;
+            make_table(&database).map_err(|error| store_error(&what, &error))?;
+            Ok(database)
+        })?;
+        Ok(Some(Box::new(Self { database: Slot::new("redb", database), files: Arc::clone(&self.files), name: COPY_FILE })))
+    }
+
+    fn take_copy(&self) -> Result<(), StoreError> {
+        let (copy, own) = (self.files.file(COPY_FILE), self.files.file(self.name));
+        let exchange = || {
+            fs::rename(&copy, &own).map_err(|error| io_error(&format!("put {} in place", copy.display()), &error))?;
+            self.files.sync()
+        };
+        self.database.exchange(exchange, || open_database(&self.files, self.name))
+    }
+
+    fn drop_copy(&self) -> Result<(), StoreError> {
+        remove_if_there(&self.files.file(COPY_FILE)).map_err(|error| io_error("remove a copy", &error))
+    }
+}
+
+/// A read transaction. Pages that change meanwhile are kept until it is gone.
+struct Moment(redb::ReadOnlyTable<&'static [u8], &'static [u8]>);
+
+impl Snapshot for Moment {
+    fn range(&self, from: &[u8], to: &[u8], visit: Visit<'_>) -> Result<(), StoreError> {
+        let failed = |error: redb::StorageError| store_error("redb", &error.into());
+        if to <= from {
+            return Ok(());
+        }
+        no_panic("redb", || {
+            for item in self.0.range(from..to).map_err(failed)? {
+                let (key, value) = item.map_err(failed)?;
+                if visit(key.value(), value.value()).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -5,14 +5,15 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use sled::{Config, Db};
 
 use super::super::StoreError;
 use super::folder::Folder;
-use super::sled_log;
 use super::slot::{Slot, Trouble};
 use super::{Batch, Kv, Order, VALUE_MAX_BYTES, Visit, io_error, no_panic};
+use super::{sled_copy, sled_log};
 
 /// Memory for pages; sled's own default is 1 GiB.
 pub const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -20,9 +21,10 @@ pub const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Part of the recipe; a store keeps the size it was made with.
 pub const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 
-/// sled's names in its folder.
-const LOG_FILE: &str = "db";
-const CONF_FILE: &str = "conf";
+/// sled's log, which is all it has; its name in the folder.
+pub const LOG_FILE: &str = "db";
+/// sled's own settings.
+pub(super) const CONF_FILE: &str = "conf";
 
 /// Ours: there once something was stored. sled takes an empty or lost log for a new store.
 const USED_FILE: &str = "used";
@@ -31,6 +33,9 @@ const USED_FILE: &str = "used";
 #[derive(Debug)]
 pub struct Sled {
     open: Slot<Open>,
+    /// Held by a write until its sync is over: sled shows what it has not synced yet, and what was
+    /// read of that, a power cut could take back.
+    settling: RwLock<()>,
     used: AtomicBool,
     folder: Folder,
     path: PathBuf,
@@ -50,9 +55,15 @@ impl Sled {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.to_owned();
         let folder = Folder::open(folder)?;
+        sled_copy::settle(&path).map_err(|error| io_error(&format!("put a copy in place in {}", path.display()), &error))?;
         let open = open_database(&folder, &path)?;
         let used = AtomicBool::new(folder.file(USED_FILE).exists());
-        Ok(Self { open: Slot::new("sled", open), used, folder, path })
+        Ok(Self { open: Slot::new("sled", open), settling: RwLock::default(), used, folder, path })
+    }
+
+    fn settled<T>(&self, read: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let _settled = self.settling.read().unwrap_or_else(PoisonError::into_inner);
+        self.with(read)
     }
 
     fn with<T>(&self, run: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -106,7 +117,7 @@ fn remove_half_made_snapshots(path: &Path) -> std::io::Result<()> {
 
 /// sled's own threads may hold its file a moment longer than the handle that was closed. The folder
 /// is locked by this process, so nobody else can be waited for.
-fn wait_for_last_handle(log: &Path) -> std::io::Result<()> {
+pub(super) fn wait_for_last_handle(log: &Path) -> std::io::Result<()> {
     match File::open(log) {
         Ok(log) => log.lock(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -132,7 +143,7 @@ fn store_error(what: &str, error: sled::Error) -> StoreError {
 
 impl Kv for Sled {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.with(|open| {
+        self.settled(|open| {
             let value = open.db.get(key).map_err(|error| store_error("sled", error))?;
             Ok(value.map(|value| value.to_vec()))
         })
@@ -142,7 +153,7 @@ impl Kv for Sled {
         if to <= from {
             return Ok(());
         }
-        self.with(|open| {
+        self.settled(|open| {
             let mut range = open.db.range(from..to);
             while let Some(item) = match order {
                 Order::Ascending => range.next(),
@@ -169,6 +180,7 @@ impl Kv for Sled {
                 None => changes.remove(key),
             }
         }
+        let _settling = self.settling.write().unwrap_or_else(PoisonError::into_inner);
         self.with(|open| {
             open.db.apply_batch(changes).map_err(|error| store_error("sled", error))?;
             open.db.flush().map_err(|error| store_error("sled", error))?;
@@ -176,11 +188,57 @@ impl Kv for Sled {
         })?;
         self.mark_used()
     }
+
+    fn disk_bytes(&self) -> Result<u64, StoreError> {
+        self.folder.disk_bytes()
+    }
+
+    fn begin_copy(&self) -> Result<Option<Box<dyn Kv>>, StoreError> {
+        sled_copy::remove(&self.path).map_err(|error| io_error("remove an old copy", &error))?;
+        Ok(Some(Box::new(Self::open(&sled_copy::folder(&self.path))?)))
+    }
+
+    fn take_copy(&self) -> Result<(), StoreError> {
+        let exchange = || {
+            let failed = |error: std::io::Error| io_error("put the copy in place", &error);
+            wait_for_last_handle(&self.folder.file(LOG_FILE)).map_err(failed)?;
+            sled_copy::declare_whole(&self.path).map_err(failed)?;
+            sled_copy::settle(&self.path).map_err(failed)
+        };
+        self.open.exchange(exchange, || open_database(&self.folder, &self.path))
+    }
+
+    fn drop_copy(&self) -> Result<(), StoreError> {
+        sled_copy::settle(&self.path).map_err(|error| io_error("remove a copy", &error))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_read_before_it_is_synced() {
+        let folder = tempfile::tempdir().unwrap();
+        let kv = Sled::open(folder.path()).unwrap();
+        std::thread::scope(|scope| {
+            // As a write does while it waits for the disk.
+            let settling = kv.settling.write().unwrap();
+            kv.with(|open| open.db.insert(b"a", b"1").map_err(|error| store_error("sled", error))).unwrap();
+            let (told, tells) = std::sync::mpsc::channel();
+            let reader = &kv;
+            let reader = scope.spawn(move || {
+                told.send("asks").unwrap();
+                let read = reader.get(b"a");
+                told.send("has read").unwrap();
+                read
+            });
+            assert_eq!(tells.recv(), Ok("asks"));
+            assert!(tells.recv_timeout(std::time::Duration::from_millis(50)).is_err());
+            drop(settling);
+            assert_eq!(reader.join().unwrap(), Ok(Some(b"1".to_vec())));
+        });
+    }
 
     #[test]
     fn after_a_failure_the_next_call_opens_it_again() {

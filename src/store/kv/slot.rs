@@ -61,6 +61,22 @@ impl<T> Slot<T> {
         }));
     }
 
+    /// Lets go of the engine, does this while nobody has it, and opens it again.
+    pub(super) fn exchange(
+        &self,
+        change: impl FnOnce() -> Result<(), StoreError>,
+        reopen: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        no_panic(self.engine, || {
+            drop(open.take());
+            Ok(())
+        })?;
+        change()?;
+        *open = Some(reopen()?);
+        Ok(())
+    }
+
     fn reopen_if_closed(&self, reopen: impl FnOnce() -> Result<T, StoreError>) -> Result<(), StoreError> {
         if self.open.read().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Ok(());

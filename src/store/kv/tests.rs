@@ -145,6 +145,43 @@ fn files_of_a_killed_process_hold_every_acknowledged_write() {
     }
 }
 
+/// A database with `old` in it, and beside it a copy with `new` in it that nobody holds open.
+fn with_copy(kv: Box<dyn Kv>) {
+    kv.apply(&batch(&[("old", Some("1"))])).unwrap();
+    let copy = kv.begin_copy().unwrap().unwrap();
+    copy.apply(&batch(&[("new", Some("2"))])).unwrap();
+}
+
+#[test]
+fn a_crash_while_a_copy_is_made_leaves_the_old_one_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (redb, sled) = (folder.path().join("redb"), folder.path().join("sled"));
+    with_copy(Box::new(Redb::open(&redb).unwrap()));
+    with_copy(Box::new(Sled::open(&sled).unwrap()));
+    assert_eq!(keys(&Redb::open(&redb).unwrap(), "a", "z", Order::Ascending, 9), ["old"]);
+    assert_eq!(keys(&Sled::open(&sled).unwrap(), "a", "z", Order::Ascending, 9), ["old"]);
+    assert!(!redb.join("hence.redb.copy").exists() && !sled.join("copy").exists());
+}
+
+#[test]
+fn a_crash_while_sled_takes_a_copy_leaves_the_copy() {
+    // Before the first file is moved, between the two, and behind them.
+    for moved in [&[][..], &["conf"], &["conf", "db"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        with_copy(Box::new(Sled::open(path).unwrap()));
+        sled_copy::declare_whole(path).unwrap();
+        for name in moved {
+            fs::rename(path.join("copy").join(name), path.join(name)).unwrap();
+        }
+        let kv = Sled::open(path).unwrap();
+        assert_eq!(keys(&kv, "a", "z", Order::Ascending, 9), ["new"], "{moved:?}");
+        drop(kv);
+        assert!(!path.join("copy").exists() && !path.join("copy.whole").exists());
+        assert_eq!(keys(&Sled::open(path).unwrap(), "a", "z", Order::Ascending, 9), ["new"], "{moved:?}");
+    }
+}
+
 fn content(kv: &dyn Kv) -> Content {
     let mut content = Content::new();
     kv.range(&[], &[0xff; 8], Order::Ascending, &mut |key, value| {

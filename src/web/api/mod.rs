@@ -7,6 +7,7 @@ pub(super) mod replay;
 pub(super) mod runs;
 pub(super) mod stats;
 mod steps;
+pub(super) mod store;
 mod view;
 pub(super) mod why;
 pub(super) mod workflows;
@@ -30,6 +31,12 @@ fn page_size(limit: Option<usize>) -> usize {
 
 fn bad_request(detail: impl Into<String>) -> ProblemResponse {
     ProblemResponse::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+}
+
+/// One piece of work over the whole store at a time.
+fn store_busy() -> ProblemResponse {
+    let detail = "a backup, a count or a compaction is going on; try again when it is done";
+    ProblemResponse::new(StatusCode::CONFLICT, "store-busy", detail)
 }
 
 /// Query parameters, with errors as problems.

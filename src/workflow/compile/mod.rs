@@ -121,6 +121,7 @@ pub fn compile(
         on_cancel,
         finally,
         timeout,
+        keep: file.keep,
         loop_ids,
     };
     Some(Compiled { workflow, program: builder.finish(), secrets })

@@ -3,6 +3,7 @@
 mod blocks;
 mod fields;
 mod hmac;
+pub(crate) mod keep;
 pub(crate) mod read;
 mod report;
 mod requests;

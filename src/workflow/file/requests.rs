@@ -52,7 +52,7 @@ pub(super) fn read_reply(entry: &Entry, report: &mut Report) -> Option<ReplyFile
             report.error(codes::MISSING_KEY, entry.span, "`respond` does not say what the caller gets", help);
             return None;
         }
-        return read_answer(fields, report).map(ReplyFile::Fixed);
+        return read_answer(fields, report).map(|answer| ReplyFile::Fixed(Box::new(answer)));
     };
     let within = some_duration(&wait.value, "wait", report);
     if let Some(other) = BODIES.into_iter().chain(["status", "headers"]).find_map(|key| fields.entry(key)) {

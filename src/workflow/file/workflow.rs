@@ -1,12 +1,12 @@
 //! The top level of a workflow file.
 
 use super::read::{code, list, some_duration, text};
-use super::{Fields, Report, StepFile, TRIGGERS, WorkflowFile, retry, start, steps, triggers};
+use super::{Fields, Report, StepFile, TRIGGERS, WorkflowFile, keep, retry, start, steps, triggers};
 use crate::workflow::problem::codes;
 use crate::workflow::yaml::{Kind, Node, Span};
 
 /// Keys of the language that this version does not run.
-const NOT_YET: [&str; 2] = ["keep", "labels"];
+const NOT_YET: [&str; 1] = ["labels"];
 
 /// Reads a workflow. Something comes back even when there are problems, so that later checks can find more of them.
 pub fn read_workflow(root: &Node, report: &mut Report) -> Option<WorkflowFile> {
@@ -28,6 +28,7 @@ pub fn read_workflow(root: &Node, report: &mut Report) -> Option<WorkflowFile> {
     let throttle = fields.entry("throttle").and_then(|entry| start::read_throttle(entry, report));
     let retry = fields.entry("retry").and_then(|entry| retry::read(&entry.value, entry.span, report));
     let timeout = fields.optional("timeout").and_then(|node| some_duration(node, "timeout", report));
+    let keep = fields.entry("keep").and_then(|entry| keep::read_keep(entry, "`keep`", report)).unwrap_or_default();
     fields.not_yet(&NOT_YET, report);
     fields.close(report);
     let description = description.map_or_else(String::new, |text| text.value.as_ref().to_owned());
@@ -47,6 +48,7 @@ pub fn read_workflow(root: &Node, report: &mut Report) -> Option<WorkflowFile> {
         finally,
         retry,
         timeout,
+        keep,
     })
 }
 

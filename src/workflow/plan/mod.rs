@@ -27,6 +27,7 @@ pub use outline::outline;
 pub use routes::RouteChange;
 pub use steps::StepChange;
 pub use triggers::{ScheduleChange, TriggerChange};
+pub use words::duration as duration_words;
 pub use words::{digest, is_digest};
 
 /// Keys and what they are set to, as a person would read it; a long text or one of several lines is a digest.

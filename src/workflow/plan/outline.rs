@@ -8,8 +8,8 @@ use crate::domain::Value;
 use crate::domain::schedule::{Rule, Schedule};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{
-    Approve, Call, Child, Code, Concurrency, Dedupe, Emit, EventTrigger, Gathering, Input, Mode, OnError, Reply, Respond, RespondBody,
-    RunTrigger, ScheduleTrigger, Step, StepKind, Throttle, Trigger, Wait, WaitEvent, Webhook, Workflow,
+    Approve, Call, Child, Code, Concurrency, Dedupe, Emit, EventTrigger, Gathering, Input, Keep, Kept, Mode, OnError, Reply, Respond,
+    RespondBody, RunTrigger, ScheduleTrigger, Step, StepKind, Throttle, Trigger, Wait, WaitEvent, Webhook, Workflow,
 };
 use crate::script::{Program, holes};
 use crate::workflow::catalog::Loaded;
@@ -236,6 +236,7 @@ impl Describe<'_> {
             (format!("input.{}", input.name), format!("{}{required}{default}", input.kind.word()))
         };
         let mut settings = set([("concurrency", concurrency), ("debounce", debounce), ("batch", batch), ("throttle", throttle)]);
+        settings.extend(set([("keep", keep(&workflow.keep))]));
         settings.extend(workflow.input.iter().map(input));
         settings
     }
@@ -255,6 +256,16 @@ impl Describe<'_> {
             ("idempotency_key", idempotency_key.map(|code| self.code(code))),
         ])
     }
+}
+
+fn keep(keep: &Keep) -> Option<String> {
+    let word = |kept| match kept {
+        Kept::For(age) => duration(age),
+        Kept::Forever => "forever".to_owned(),
+    };
+    let kept = [("succeeded", keep.succeeded), ("failed", keep.failed), ("canceled", keep.canceled)];
+    let words: Vec<_> = kept.into_iter().filter_map(|(key, kept)| Some(format!("{key} {}", word(kept?)))).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// Adds the secrets that the holes in a value name.

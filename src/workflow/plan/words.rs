@@ -40,7 +40,7 @@ pub(super) fn brief(text: &str) -> String {
 }
 
 /// `1h30m`
-pub(super) fn duration(span: Duration) -> String {
+pub fn duration(span: Duration) -> String {
     format_duration(span)
 }
 

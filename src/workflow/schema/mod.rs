@@ -50,6 +50,7 @@ pub fn workflow() -> Value {
             "on_cancel": said(refer("steps"), "Steps that are done when a person has ended the run."),
             "finally": said(refer("steps"), "Steps that are done last, however the run ended."),
             "timeout": said(refer("some_duration"), "How long a run may take, waiting included."),
+            "keep": said(refer("keep"), "How long finished runs are kept; as hence.yaml says when absent."),
         },
         "dependentSchemas": start::alone(),
         "$defs": definitions,

@@ -44,9 +44,20 @@ pub(super) fn definitions() -> Map {
                 {"type": "string", "pattern": r"^\s*0*[1-9][0-9]*\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?\s*$", "examples": ["64KiB", "1MiB"]},
             ]}),
         ),
+        ("kept", json!({"anyOf": [{"const": "forever"}, {"$ref": "#/$defs/some_duration"}]})),
+        ("keep", keep()),
         ("retry", retry()),
     ];
     all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+fn keep() -> Value {
+    let kept = json!({"$ref": "#/$defs/kept"});
+    json!({"anyOf": [kept, {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {"succeeded": kept, "failed": kept, "canceled": kept},
+    }]})
 }
 
 fn retry() -> Value {

@@ -37,6 +37,7 @@ pub(crate) struct Serve {
     data: PathBuf,
     engine: Engine,
     variables: Vec<(&'static str, String)>,
+    under: Vec<String>,
 }
 
 impl Serve {
@@ -46,7 +47,13 @@ impl Serve {
 
     /// Any project and data folder.
     pub(crate) fn folder(dir: &Path, data: &Path, engine: Engine) -> Self {
-        Self { dir: dir.to_owned(), data: data.to_owned(), engine, variables: Vec::new() }
+        Self { dir: dir.to_owned(), data: data.to_owned(), engine, variables: Vec::new(), under: Vec::new() }
+    }
+
+    /// As the last argument of another program, which becomes `hence` itself: a limit, a tracer.
+    pub(crate) fn under(mut self, program: &[&str]) -> Self {
+        self.under = program.iter().map(|word| (*word).to_owned()).collect();
+        self
     }
 
     /// With an environment variable.
@@ -56,7 +63,7 @@ impl Serve {
     }
 
     fn command(&self) -> Command {
-        let mut command = program();
+        let mut command = program_under(&self.under);
         command.arg("serve").arg(&self.dir).arg("--data").arg(&self.data);
         command.arg("--store").arg(format!("{}://{}", self.engine.name(), self.data.display()));
         command.args(["--listen", "127.0.0.1:0", "--log", "json"]);
@@ -66,6 +73,16 @@ impl Serve {
 
     /// Serves; returns when it is ready.
     pub(crate) async fn start(&self) -> Served {
+        let (mut served, is_ready) = self.spawn();
+        match must("the server is ready", is_ready).await {
+            Ok(url) => served.url = url,
+            Err(_ended) => panic!("the server did not start:\n{}", served.log().join("\n")),
+        }
+        served
+    }
+
+    /// Begins to serve; the URL comes when it is ready.
+    pub(crate) fn spawn(&self) -> (Served, oneshot::Receiver<String>) {
         let mut child = self.command().stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -84,12 +101,7 @@ impl Serve {
                 }
             }
         });
-        let mut served = Served { child, url: String::new(), data: self.data.clone(), log };
-        match must("the server is ready", is_ready).await {
-            Ok(url) => served.url = url,
-            Err(_ended) => panic!("the server did not start:\n{}", served.log().join("\n")),
-        }
-        served
+        (Served { child, url: String::new(), data: self.data.clone(), log }, is_ready)
     }
 
     /// Serves with a standard error that takes nothing, as on a full disk; returns when it has said where it listens.
@@ -148,6 +160,26 @@ impl Served {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGSTOP; returns when every thread of it stands still.
+    pub(crate) fn pause(&self) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::STOP).unwrap();
+        let tasks = format!("/proc/{}/task", pid.as_raw_nonzero());
+        while std::fs::read_dir(&tasks).unwrap().any(|task| moves(&task.unwrap().path())) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// SIGCONT.
+    pub(crate) fn go_on(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
+    }
+
     /// SIGHUP.
     pub(crate) fn hang_up(&self) {
         kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
@@ -183,6 +215,14 @@ impl Served {
     }
 }
 
+/// Whether a thread may still do something: it is neither stopped nor gone.
+fn moves(task: &Path) -> bool {
+    let stat = std::fs::read_to_string(task.join("stat")).unwrap_or_default();
+    // The name before the state is in parentheses and may hold anything.
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.is_some_and(|state| !matches!(state, 'T' | 't' | 'Z' | 'X'))
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         // It may have ended by itself.
@@ -214,7 +254,15 @@ pub(crate) async fn hence(args: &[&str]) -> Ran {
 }
 
 fn program() -> Command {
-    let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_hence")));
+    program_under(&[])
+}
+
+fn program_under(under: &[String]) -> Command {
+    let hence = env!("CARGO_BIN_EXE_hence");
+    let mut command = Command::new(under.first().map_or(hence, String::as_str));
+    if let Some((_, arguments)) = under.split_first() {
+        command.args(arguments).arg(hence);
+    }
     command.stdin(Stdio::null());
     VARIABLES.iter().for_each(|name| {
         command.env_remove(name);

@@ -8,7 +8,10 @@ use hence::domain::event::{Event, EventHead};
 use hence::domain::id::{EventId, Revision, RunId};
 use hence::domain::journal::Entry;
 use hence::domain::time::Timestamp;
-use hence::store::{Epoch, OpenRun, Page, Posted, RevisionFiles, RunFilter, RunHead, Store, StoreError, TopicKey, Write, Written};
+use hence::store::{
+    BackupStream, Checked, Compacted, Epoch, OpenRun, Page, Pass, Posted, RevisionFiles, RunFilter, RunHead, Stats, Store, StoreError,
+    TopicKey, Write, Written,
+};
 use tokio::sync::watch;
 
 /// Passes everything on and counts writes, failed ones included.
@@ -98,6 +101,38 @@ impl Store for Watched {
 
     fn newest(&self) -> Answer<'_, Timestamp> {
         self.inner.newest()
+    }
+
+    fn prune(&self, pass: Pass) -> Answer<'_, Pass> {
+        Box::pin(async move {
+            let pass = self.inner.prune(pass).await;
+            self.writes.send_modify(|count| *count += 1);
+            pass
+        })
+    }
+
+    fn stats(&self) -> Answer<'_, Stats> {
+        self.inner.stats()
+    }
+
+    fn disk_bytes(&self) -> Answer<'_, u64> {
+        self.inner.disk_bytes()
+    }
+
+    fn check(&self) -> Answer<'_, Checked> {
+        self.inner.check()
+    }
+
+    fn compact(&self) -> Answer<'_, Compacted> {
+        self.inner.compact()
+    }
+
+    fn backup(&self) -> Answer<'_, BackupStream> {
+        self.inner.backup()
+    }
+
+    fn restore(&self, from: Box<dyn std::io::Read + Send>) -> Answer<'_, u64> {
+        self.inner.restore(from)
     }
 
     fn forget_keys(&self, now: Timestamp, limit: usize) -> Answer<'_, usize> {

@@ -188,6 +188,7 @@ pub(in crate::domain) fn workflow(drawn: &[Drawn]) -> Workflow {
         on_cancel: Vec::new(),
         finally: Vec::new(),
         timeout: None,
+        keep: crate::domain::workflow::Keep::default(),
         loop_ids: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod damage;
 mod faults;
+mod retention;
 mod size;
 
 use std::cell::Cell;

@@ -7,6 +7,7 @@ mod trigger;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::workflow::Keep;
 use crate::workflow::yaml::{Node, Place, Span};
 
 pub use start::{ConcurrencyFile, GatheringFile, InputFile, ThrottleFile};
@@ -66,6 +67,8 @@ pub struct WorkflowFile {
     pub retry: Option<RetryFile>,
     /// `timeout`.
     pub timeout: Option<Duration>,
+    /// `keep`.
+    pub keep: Keep,
 }
 
 /// `retry`, written out or by name.

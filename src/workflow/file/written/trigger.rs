@@ -66,7 +66,7 @@ pub enum ReplyFile {
     /// `wait`.
     Wait(Duration),
     /// `status`, `headers` and one of `json`, `xml`, `text`, `html`, `redirect`.
-    Fixed(RespondFile),
+    Fixed(Box<RespondFile>),
 }
 
 /// `dedupe` of a webhook.

@@ -1,0 +1,147 @@
+//! Reads everything and follows every reference: what `hence store check` says.
+
+use super::super::{Checked, StoreError};
+use super::prune::is_of_a_sender;
+use super::record::{Reader, Remembered, RunRecord};
+use super::snapshot::{END, walk};
+use super::{Core, Wanted, key, open_record, read};
+use crate::domain::id::{EventId, RunId};
+use crate::domain::run::{Run, Status};
+use crate::domain::time::Timestamp;
+
+impl Core {
+    pub(super) fn check(&self, wanted: &Wanted) -> Result<Checked, StoreError> {
+        let mut checked = Checked::default();
+        let mut last_facts = None;
+        walk(&*self.kv, (Vec::new(), END.to_vec()), wanted, &mut |key, value| {
+            let Some(kind) = key::kind(key) else {
+                checked.problem(|| format!("a record is of no known kind (its key begins with {:?})", key.first()));
+                return Ok(());
+            };
+            checked.kinds.entry(kind).or_default().add(key.len() + value.len());
+            let id = key::leading_id(key);
+            let found = match kind {
+                "events" => self.check_event(id),
+                "bodies" => self.check_owner(id, "a part of a body", key::event),
+                "keys" => self.check_key(key, value),
+                "expiries" => self.check_expiry(key),
+                "runs" => self.check_run(id, value),
+                "open runs" => self.check_open(id, value),
+                "facts" if last_facts.replace(id) == Some(id) => Ok(()),
+                "facts" => self.check_owner(id, "a fact", |id| key::run(RunId::from_bytes(id.to_bytes()))),
+                "revisions" => self.check_revision(key),
+                "schedules" => Reader(value).time().map(drop).ok_or_else(|| "a schedule's cursor cannot be read".to_owned()),
+                "waited-for events" => self.check_event_of("an event that may be waited for", value),
+                "gathered events" => self.check_gathered(id, value),
+                _ => Ok(()),
+            };
+            if let Err(problem) = found {
+                checked.problem(|| problem);
+            }
+            Ok(())
+        })?;
+        Ok(checked)
+    }
+
+    fn check_event(&self, id: Option<[u8; 16]>) -> Result<(), String> {
+        let id = EventId::from_bytes(id.ok_or("an event's key cannot be read")?);
+        let event = self.event(id).map_err(|error| told(&id, &error))?.ok_or_else(|| format!("{id} cannot be found"))?;
+        if event.head.id == id { Ok(()) } else { Err(format!("{id} says that it is {}", event.head.id)) }
+    }
+
+    fn check_owner(&self, id: Option<[u8; 16]>, what: &str, key: impl Fn(EventId) -> Vec<u8>) -> Result<(), String> {
+        let id = EventId::from_bytes(id.ok_or_else(|| format!("the key of {what} cannot be read"))?);
+        match self.kv.get(&key(id)) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(format!("{what} is left of something that is gone ({:02x?})", id.to_bytes())),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn check_event_of(&self, what: &str, value: &[u8]) -> Result<(), String> {
+        let id = value.try_into().ok().map(EventId::from_bytes).ok_or_else(|| format!("the id of {what} cannot be read"))?;
+        match self.kv.get(&key::event(id)) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(format!("{what} is gone: {id}")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn check_gathered(&self, run: Option<[u8; 16]>, value: &[u8]) -> Result<(), String> {
+        self.check_owner(run, "a gathered event", |id| key::run(RunId::from_bytes(id.to_bytes())))?;
+        self.check_event_of("an event that a run gathered", value)
+    }
+
+    fn check_key(&self, key: &[u8], value: &[u8]) -> Result<(), String> {
+        let hash = key::dedupe_hash(key).ok_or("a dedupe key cannot be read")?;
+        let until = Reader(value).time().ok_or("a dedupe key cannot be read")?;
+        if self.kv.get(&key::expiry(until, &hash)).map_err(|error| error.to_string())?.is_none() {
+            return Err(format!("a dedupe key has no expiry and would be kept for ever ({:02x?})", &hash.first_chunk::<4>()));
+        }
+        if !is_of_a_sender(&hash) {
+            return Ok(());
+        }
+        let Remembered { event, matches, .. } = Remembered::read(value).map_err(|error| error.to_string())?;
+        if matches.is_some() { Ok(()) } else { self.check_event_of("the event of a dedupe key", &event.to_bytes()) }
+    }
+
+    fn check_expiry(&self, key: &[u8]) -> Result<(), String> {
+        let hash = key::expiry_hash(key).ok_or("an expiry cannot be read")?;
+        let value = self.kv.get(&key::dedupe(&hash)).map_err(|error| error.to_string())?;
+        let until: Option<Timestamp> = value.and_then(|value| Reader(&value).time());
+        match until {
+            Some(until) if key::expiry(until, &hash) == key => Ok(()),
+            Some(_) => Err("an expiry names another time than its dedupe key".to_owned()),
+            None => Err("an expiry is left of a dedupe key that is gone".to_owned()),
+        }
+    }
+
+    fn check_run(&self, id: Option<[u8; 16]>, value: &[u8]) -> Result<(), String> {
+        let id = RunId::from_bytes(id.ok_or("a run's key cannot be read")?);
+        let run = RunRecord::read(value).map_err(|error| told(&id, &error))?;
+        let head = run.head(id).map_err(|error| told(&id, &error))?;
+        let facts = self.facts(id).map_err(|error| told(&id, &error))?;
+        if u32::try_from(facts.len()).ok() != Some(run.len) {
+            return Err(format!("{id} has {} facts, and its head says {}", facts.len(), run.len));
+        }
+        let replayed = Run::replay(id, run.accepted, facts).map_err(|error| format!("{id} cannot go on: {error}"))?;
+        if replayed.has_ended() != run.status.is_final() {
+            return Err(format!("{id} is {}, and its facts say otherwise", Status::as_str(run.status)));
+        }
+        self.check_event_of(&format!("the event of {id}"), &head.event.to_bytes())?;
+        let get = |key: Vec<u8>| self.kv.get(&key).map_err(|error| told(&id, &error));
+        if get(key::revision(head.revision))?.is_none() {
+            return Err(format!("the revision of {id} ({}) is gone", head.workflow));
+        }
+        if get(key::open(id))?.is_none() && !run.status.is_final() {
+            return Err(format!("{id} has not ended and is not among the open runs: it would never go on"));
+        }
+        Ok(())
+    }
+
+    fn check_open(&self, id: Option<[u8; 16]>, value: &[u8]) -> Result<(), String> {
+        let bytes = id.ok_or("the key of an open run cannot be read")?;
+        let id = RunId::from_bytes(bytes);
+        open_record::read(bytes, value).ok_or_else(|| format!("the open run {id} cannot be read"))?;
+        match read::run_record(self.view(), id).map_err(|error| told(&id, &error))? {
+            Some(run) if run.status.is_final() => Err(format!("{id} is among the open runs and has ended")),
+            Some(_) => Ok(()),
+            None => Err(format!("{id} is among the open runs, and there is no such run")),
+        }
+    }
+
+    fn check_revision(&self, key: &[u8]) -> Result<(), String> {
+        let (revision, first) = key::revision_of(key).ok_or("a revision's key cannot be read")?;
+        match self.revision(revision) {
+            Ok(Some(_)) => Ok(()),
+            // The error is told once, at the first piece.
+            Ok(None) | Err(_) if !first => Ok(()),
+            Ok(None) => Err(format!("the revision {revision} is empty")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+fn told(id: &dyn std::fmt::Display, error: &StoreError) -> String {
+    format!("{id}: {error}")
+}

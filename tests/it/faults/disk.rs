@@ -1,0 +1,151 @@
+//! The system calls of the store fail: for a while, and for good.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use http::StatusCode;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::sender::{Sender, project};
+use crate::process::{Engine, Receiver, Serve, Served, must, skip};
+
+/// System calls by which a store writes, and how they fail.
+const SYNCS: [(&str, &str); 2] = [("fsync,fdatasync", "EIO"), ("fsync,fdatasync", "ENOSPC")];
+const WRITES: [(&str, &str); 2] = [("pwrite64", "EIO"), ("pwrite64", "ENOSPC")];
+
+/// sled may wait for ever after a write of its own that failed, so there it is another test.
+fn faults() -> impl Iterator<Item = (Engine, &'static str, &'static str)> {
+    let of = |engine| move |(call, error)| (engine, call, error);
+    SYNCS.into_iter().chain(WRITES).map(of(Engine::Redb)).chain(SYNCS.into_iter().map(of(Engine::Sled)))
+}
+
+const EVENTS: u64 = 12;
+/// Refusals in a row.
+const REFUSALS: usize = 20;
+
+/// A tracer that makes system calls of a server fail, for as long as it lives.
+struct Fault(Child);
+
+impl Fault {
+    /// Begins; returns when every thread of the server is under it.
+    fn begin(served: &Served, call: &str, error: &str) -> Self {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &format!("inject={call}:error={error}")]);
+        let mut child = command.arg("-p").arg(served.pid().to_string()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert!(line.contains("attached"), "{line}");
+        // It tells of each new thread as well, and must not wait for a reader.
+        std::thread::spawn(move || drop(std::io::copy(&mut said, &mut std::io::sink())));
+        Self(child)
+    }
+}
+
+impl Drop for Fault {
+    fn drop(&mut self) {
+        // It lets go of the server; a kill would leave that one stopped.
+        let _gone = kill_process(Pid::from_child(&self.0), Signal::TERM);
+        drop(self.0.wait());
+    }
+}
+
+fn can_trace(test: &str) -> bool {
+    let traced = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).status();
+    let can = traced.is_ok_and(|status| status.success());
+    if !can {
+        skip(test, "strace is missing, or may not trace");
+    }
+    can
+}
+
+/// The disk of a running server fails; then it works again, or the server is started again on one that does.
+async fn check(engine: Engine, call: &str, error: &str, lasts: bool) {
+    let at = format!("{engine:?}, {call} {error}");
+    let receiver = Receiver::start().await;
+    let project = project(&receiver);
+    let serve = Serve::new(&project, engine);
+    let mut sender = Sender::default();
+    let served = serve.start().await;
+    let api = served.api();
+    sender.insist(&api, EVENTS).await;
+
+    let fault = Fault::begin(&served, call, error);
+    let mut refusals = 0;
+    while refusals < REFUSALS {
+        assert!(sender.told.len() < 200, "{at}: the fault was never met");
+        refusals = if sender.send(&api).await { 0 } else { refusals + 1 };
+    }
+    assert_eq!(api.status("/readyz").await, StatusCode::SERVICE_UNAVAILABLE, "{at}");
+    assert_eq!(api.status("/healthz").await, StatusCode::OK, "{at}");
+    let said = served.log().iter().filter(|line| line.contains("takes no writes")).count();
+    assert!((1..=2).contains(&said), "{at}: {:#?}", served.log());
+    if lasts {
+        served.kill();
+        drop(fault);
+    } else {
+        drop(fault);
+        sender.insist(&api, EVENTS).await;
+        sender.check(&api, &receiver).await;
+        must("it is ready again", async { while api.status("/readyz").await != StatusCode::OK {} }).await;
+        assert_eq!(served.stop().await, Some(0), "{at}");
+    }
+    let served = serve.start().await;
+    sender.insist(&served.api(), 1).await;
+    sender.check(&served.api(), &receiver).await;
+    assert_eq!(served.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fails_for_a_while_loses_nothing_and_the_server_goes_on() {
+    if !can_trace("a_disk_that_fails_for_a_while_loses_nothing_and_the_server_goes_on") {
+        return;
+    }
+    for (engine, call, error) in faults() {
+        check(engine, call, error, false).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fails_for_good_loses_nothing_and_the_server_says_so() {
+    if !can_trace("a_disk_that_fails_for_good_loses_nothing_and_the_server_says_so") {
+        return;
+    }
+    for (engine, call, error) in faults() {
+        check(engine, call, error, true).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sled_that_could_not_write_has_everything_acknowledged_at_the_next_start() {
+    const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+    if !can_trace("sled_that_could_not_write_has_everything_acknowledged_at_the_next_start") {
+        return;
+    }
+    for (call, error) in WRITES {
+        let receiver = Receiver::start().await;
+        let project = project(&receiver);
+        let serve = Serve::new(&project, Engine::Sled);
+        let mut sender = Sender::default();
+        let served = serve.start().await;
+        let api = served.api();
+        sender.insist(&api, EVENTS).await;
+        let fault = Fault::begin(&served, call, error);
+        let mut refusals = 0;
+        // It refuses, or says nothing any more.
+        while refusals < REFUSALS {
+            match tokio::time::timeout(ANSWER_LIMIT, sender.send(&api)).await {
+                Ok(true) => refusals = 0,
+                Ok(false) => refusals += 1,
+                Err(_silent) => break,
+            }
+        }
+        served.kill();
+        drop(fault);
+        let served = serve.start().await;
+        sender.insist(&served.api(), 1).await;
+        sender.check(&served.api(), &receiver).await;
+        assert_eq!(served.stop().await, Some(0), "{call} {error}");
+    }
+}

@@ -1,0 +1,77 @@
+//! Descriptors and memory run out, the data folder cannot be written.
+
+use std::os::unix::fs::PermissionsExt;
+
+use http::StatusCode;
+use tokio::net::TcpStream;
+
+use super::sender::{Sender, project};
+use crate::process::{Engine, Receiver, Serve, must};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_out_of_descriptors_takes_events_again_when_some_are_free() {
+    const DESCRIPTORS: &str = "64";
+    const CONNECTIONS: usize = 120;
+    for engine in [Engine::Redb, Engine::Sled] {
+        let receiver = Receiver::start().await;
+        let project = project(&receiver);
+        let serve = Serve::new(&project, engine);
+        let limited = serve.clone().under(&["prlimit", &format!("--nofile={DESCRIPTORS}")]);
+        let served = limited.start().await;
+        let mut sender = Sender::default();
+        sender.insist(&served.api(), 5).await;
+        let address = served.url.trim_start_matches("http://").to_owned();
+        let mut held = Vec::new();
+        for _ in 0..CONNECTIONS {
+            held.push(TcpStream::connect(&address).await.unwrap());
+        }
+        // The connection of before may still be in use; a new one waits until it is taken.
+        let fresh = served.api();
+        let waits = tokio::time::timeout(std::time::Duration::from_millis(300), fresh.status("/healthz")).await;
+        assert!(waits.is_err(), "{engine:?}: there were descriptors left, so nothing was tested");
+        drop(held);
+        sender.insist(&fresh, 5).await;
+        sender.check(&fresh, &receiver).await;
+        assert_eq!(served.stop().await, Some(0), "{engine:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_out_of_memory_ends_and_the_next_one_goes_on() {
+    // Address space, with the stacks of threads in it.
+    const MEMORY: &str = "1500000000";
+    let receiver = Receiver::start().await;
+    let project = project(&receiver).file("hence.yaml", "limits: {body: 400MiB}\n");
+    let serve = Serve::new(&project, Engine::Redb);
+    let served = serve.clone().under(&["prlimit", &format!("--as={MEMORY}")]).start().await;
+    let mut sender = Sender::default();
+    sender.insist(&served.api(), 5).await;
+    let large = format!("\"{}\"", "x".repeat(300 << 20));
+    let answer = served.api().try_hook("work", &[], large).await;
+    assert!(answer.as_ref().map_or(true, |answer| !answer.status.is_success()), "{:?}", answer.map(|answer| answer.status));
+    // It may have refused the one request and gone on; if not, it is gone and not half alive.
+    served.kill();
+    let served = serve.start().await;
+    sender.insist(&served.api(), 5).await;
+    sender.check(&served.api(), &receiver).await;
+    assert_eq!(served.api().status("/readyz").await, StatusCode::OK);
+    assert_eq!(served.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_data_folder_that_cannot_be_written_is_refused_with_its_name() {
+    for engine in [Engine::Redb, Engine::Sled] {
+        let receiver = Receiver::start().await;
+        let project = project(&receiver);
+        std::fs::create_dir(project.data()).unwrap();
+        std::fs::set_permissions(project.data(), std::fs::Permissions::from_mode(0o500)).unwrap();
+        // Root may write everywhere, so it is not root that serves.
+        let serve = Serve::new(&project, engine);
+        let root = rustix::process::geteuid().is_root();
+        let serve = if root { serve.under(&["setpriv", "--bounding-set=-all", "--inh-caps=-all"]) } else { serve };
+        let ran = must("it refuses", serve.refused()).await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let data = project.data();
+        assert!(ran.err.contains(data.to_str().unwrap()) && ran.err.contains("ermission denied"), "{ran:?}");
+    }
+}
