@@ -3,24 +3,20 @@
 use clap::Args;
 
 use super::client::{Client, list, text};
+use super::listing::PageArgs;
 use super::table::{brief, table};
-use super::{Exit, Format, ServerArgs, Trouble, say, say_json};
+use super::{Exit, Format, Trouble, say, say_json};
 
 #[derive(Debug, Args)]
 pub(super) struct EventsArgs {
-    /// How many, at most 1000
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
-    /// How to print
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
     #[command(flatten)]
-    server: ServerArgs,
+    page: PageArgs,
 }
 
 pub(super) fn run(args: &EventsArgs) -> Result<Exit, Trouble> {
-    let page = Client::new(&args.server)?.get("/api/events", &[("limit", Some(args.limit.to_string()))])?;
-    if args.format == Format::Json {
+    let PageArgs { limit, format, server } = &args.page;
+    let page = Client::new(server)?.get("/api/events", &[("limit", Some(limit.to_string()))])?;
+    if *format == Format::Json {
         say_json(&page);
         return Ok(Exit::Fine);
     }

@@ -7,7 +7,9 @@ mod check;
 mod client;
 mod events;
 mod init;
+mod listing;
 mod plan;
+mod replay;
 mod restore;
 mod run;
 mod runs;
@@ -83,6 +85,8 @@ enum Command {
     Show(show::ShowArgs),
     /// End a run
     Cancel(cancel::CancelArgs),
+    /// Do a run once more, or all failed runs of a workflow: in its current revision
+    Replay(replay::ReplayArgs),
     /// List accepted events, newest first
     Events(events::EventsArgs),
     /// Tell for an event which workflows it matched, and why not the others
@@ -148,6 +152,7 @@ pub fn run() -> ExitCode {
         Command::Runs(args) => runs::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Cancel(args) => cancel::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Backup(args) => backup::run(&args),

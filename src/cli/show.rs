@@ -31,6 +31,11 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Trouble> {
 pub(super) fn print(run: &Value) {
     say(&format!("{}  {}  {}", text(run, "id"), text(run, "workflow"), text(run, "status")));
     say(&format!("  event     {}\n  accepted  {}\n  updated   {}", text(run, "event"), text(run, "accepted"), text(run, "updated")));
+    if !text(run, "replay_of").is_empty() {
+        let from = text(run, "replay_from");
+        let from = if from.is_empty() { String::new() } else { format!(" from {from} on") };
+        say(&format!("  replays   {}{from}", text(run, "replay_of")));
+    }
     if !text(run, "parent").is_empty() {
         say(&format!("  part of   {}", text(run, "parent")));
     }
@@ -50,7 +55,9 @@ pub(super) fn print(run: &Value) {
         .iter()
         .map(|step| {
             let attempts = step.get("attempts").and_then(Value::as_u64).filter(|n| *n > 0).map(|n| n.to_string()).unwrap_or_default();
-            let cells = [text(step, "step").to_owned(), text(step, "status").to_owned(), attempts, text(step, "at").to_owned(), note(step)];
+            let status = text(step, "status");
+            let status = if step.get("reused").is_some() { format!("{status}, reused") } else { status.to_owned() };
+            let cells = [text(step, "step").to_owned(), status, attempts, text(step, "at").to_owned(), note(step)];
             cells.into()
         })
         .collect();

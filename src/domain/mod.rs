@@ -10,6 +10,7 @@ pub mod failure;
 pub mod id;
 pub mod journal;
 pub mod next;
+pub mod replay;
 pub mod response;
 pub mod retry;
 pub mod run;

@@ -10,7 +10,7 @@ use super::revisions::NoRevision;
 use crate::domain::admission::Lane;
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Entry, Fact};
-use crate::domain::run::{Run, Stamped, Status, StepState};
+use crate::domain::run::{Phase, Run, Stamped, Status, StepState};
 use crate::domain::time::Timestamp;
 use crate::store::{Commit, CommitError, FreshRun, StoreError, TopicKey};
 use crate::workflow::evaluate;
@@ -43,8 +43,7 @@ pub(super) enum Opened<'e> {
 pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Box<FreshRun>>, cancel: bool) -> Result<Opened<'e>, Closed> {
     let store = executor.journal.store();
     let (name, revision, events, accepted, facts, parent, lane, is_late) = if let Some(fresh) = fresh {
-        let FreshRun { run, event } = *fresh;
-        let accepted = event.head.received;
+        let FreshRun { run, event, accepted } = *fresh;
         (run.workflow, run.revision, vec![event], accepted, run.facts, run.parent, run.lane, false)
     } else {
         let Some(mut head) = store.run(id).await? else { return Err(Closed::Broken("it is not in the store".to_owned())) };
@@ -62,7 +61,8 @@ pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Bo
         }
         let events = store.gathered(id).await?.into_iter().map(Arc::new).collect();
         let facts = store.facts(id).await?;
-        (head.workflow, head.revision, events, head.accepted, facts, head.parent, head.lane, head.lane.is_some() || head.wake.is_some())
+        let is_late = head.status == Status::Queued && (head.lane.is_some() || head.wake.is_some());
+        (head.workflow, head.revision, events, head.accepted, facts, head.parent, head.lane, is_late)
     };
     let loaded = executor.revisions.find(store, &name, revision).await.map_err(|error| match error {
         NoRevision::Store(error) => Closed::Store(error),
@@ -75,7 +75,7 @@ pub(super) async fn open<'e>(executor: &'e Executor, id: RunId, fresh: Option<Bo
     let origin = Origin { depth, parent, lane, held };
     let seen = seen(executor, &run);
     let (buffer, emits, cancels) = (Vec::new(), Vec::new(), Vec::new());
-    let is_late = is_late && run.len == 0;
+    let is_late = is_late && matches!(run.phase, Phase::Steps);
     Ok(Opened::Run(Box::new(Driver { executor, loaded, run, scope, buffer, emits, origin, seen, cancels, is_late })))
 }
 
@@ -104,6 +104,6 @@ async fn close(executor: &Executor, id: RunId) -> Result<(), Closed> {
         // It was closed before.
         Ok(()) | Err(CommitError::Conflict { .. }) => Ok(()),
         Err(CommitError::Store(error)) => Err(Closed::Store(error)),
-        Err(error @ (CommitError::Fenced(_) | CommitError::Unknown(_))) => Err(Closed::Broken(error.to_string())),
+        Err(error @ (CommitError::Fenced(_) | CommitError::Unknown(_) | CommitError::NoEvent(_))) => Err(Closed::Broken(error.to_string())),
     }
 }

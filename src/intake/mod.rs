@@ -2,6 +2,7 @@
 //! the workflows' conditions, stored with the runs it starts, and only then acknowledged.
 
 pub mod approve;
+pub mod replay;
 mod reply;
 pub mod schedule;
 pub mod verify;
@@ -119,6 +120,24 @@ pub enum Refusal {
     /// There is no such run.
     #[error("there is no {0}")]
     NoRun(RunId),
+    /// The run to replay has not ended.
+    #[error("{0} has not ended: wait for its end, or cancel it first")]
+    RunOpen(RunId),
+    /// The event of the run to replay.
+    #[error("{0} is not in the store any more, so {1} cannot be replayed")]
+    NoEvent(EventId, RunId),
+    /// The workflow's file is bad, and its last good revision is what new events get.
+    #[error("the file of workflow `{0}` has an error now: mend it first (see `hence check`), so that the replay follows what it says")]
+    BadWorkflow(String),
+    /// The workflow's `if` says that the event does not concern it.
+    #[error("the `if` of workflow `{0}` is false for this event now: nothing to do")]
+    NotMatched(String),
+    /// The replay cannot begin with that step.
+    #[error("{0}")]
+    NoStep(String),
+    /// What was done cannot be reused.
+    #[error("{0}")]
+    NotReusable(String),
     /// No question has this link.
     #[error("there is no question at this address: the link is not complete, or not one that this server made")]
     NoQuestion,
@@ -221,7 +240,9 @@ impl Intake {
     pub async fn cancel(&self, run: RunId) -> Result<bool, Refusal> {
         self.journal.cancel(run).await.map_err(|error| match error {
             CommitError::Store(error) => Refusal::Store(error),
-            CommitError::Unknown(_) | CommitError::Fenced(_) | CommitError::Conflict { .. } => Refusal::NoRun(run),
+            CommitError::Unknown(_) | CommitError::Fenced(_) | CommitError::Conflict { .. } | CommitError::NoEvent(_) => {
+                Refusal::NoRun(run)
+            }
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Why the store refused, for the caller and for a person.
 
-use crate::domain::id::RunId;
+use crate::domain::id::{EventId, RunId};
 
 /// Why the store could not do something. Every variant says what a person can do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +71,9 @@ pub enum CommitError {
     /// There is no such run.
     #[error("there is no {0}")]
     Unknown(RunId),
+    /// The event of a replay is not in the store any more.
+    #[error("{0} is not in the store any more")]
+    NoEvent(EventId),
     /// The store itself failed; nothing of the batch was written.
     #[error(transparent)]
     Store(#[from] StoreError),

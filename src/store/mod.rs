@@ -27,10 +27,10 @@ use crate::domain::time::Timestamp;
 pub use crate::domain::admission::NewRun;
 pub use error::{CommitError, StoreError};
 pub use journal::{Feed, FreshRun, Journal};
-pub use read::{Gathers, OpenRun, Page, RunError, RunFilter, RunHead};
+pub use read::{Gathers, OpenRun, Page, ReplayOf, RunError, RunFilter, RunHead};
 pub use topic::{Listening, Posted, TopicKey, seq_at};
 pub use upkeep::{Ages, BackupStream, Checked, Compacted, Keep, Pass, Pruned, Stage, Stats, Tally, WorkflowStats};
-pub use write::{Accept, Accepted, Commit, Cursor, DedupeKey, Write, Written};
+pub use write::{Accept, Accepted, Commit, Cursor, DedupeKey, Replay, Write, Written};
 
 /// Counts the owners of a shard. A commit under an older epoch is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

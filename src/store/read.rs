@@ -11,6 +11,19 @@ use crate::domain::journal::Address;
 use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
 
+/// Which run a run replays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayOf {
+    /// The earlier run.
+    pub run: RunId,
+    /// The step from which everything is done anew; nothing for the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Address>,
+    /// How many of its first facts are those of the earlier run.
+    #[serde(default)]
+    pub facts: u32,
+}
+
 /// A run as lists show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunHead {
@@ -46,6 +59,9 @@ pub struct RunHead {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<RunError>,
+    /// The run that it replays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<ReplayOf>,
 }
 
 /// What a run gathers.
@@ -83,6 +99,8 @@ pub struct RunFilter {
     pub status: Vec<Status>,
     /// Only those accepted at or after this time.
     pub since: Option<Timestamp>,
+    /// Only those that replay another one.
+    pub replays: bool,
     /// Only those older than this one: the page after it.
     pub before: Option<RunId>,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::CommitError;
-use super::read::RunError;
+use super::read::{ReplayOf, RunError};
 use super::{Epoch, Listening};
 use crate::domain::admission::NewRun;
 use crate::domain::event::{Event, Match};
@@ -43,6 +43,19 @@ pub struct Cursor {
     pub name: Arc<str>,
     /// The last slot that was served.
     pub slot: Timestamp,
+}
+
+/// A further run for what is stored already: an event, or all that the earlier run gathered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// The run to start, with the facts it takes over.
+    pub run: NewRun,
+    /// The event of both.
+    pub event: EventId,
+    /// When the replay was asked for: the new run counts from then.
+    pub accepted: Timestamp,
+    /// What it replays.
+    pub of: ReplayOf,
 }
 
 /// What became of an accepted event.
@@ -103,6 +116,8 @@ impl Commit {
 pub enum Write {
     /// An event and its runs.
     Accept(Accept),
+    /// A further run for an event that is there; refused when it is not, or the earlier run is gone.
+    Replay(Replay),
     /// Facts of a run.
     Commit(Commit),
     /// A person wants this run to end. Kept until the run has ended; its owner is told.
@@ -114,13 +129,13 @@ pub enum Write {
 /// What came of a [`Write`], in the same order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Written {
-    /// Of an accept.
+    /// Of an accept or a replay; a replay is always new.
     Accepted(Accepted),
     /// Of a commit: done, and what came of the events it emits. Of a cursor: done.
     Committed(Vec<Accepted>),
     /// Of a cancel: whether the run was still open.
     Canceling(bool),
     /// Refused; the other writes of the batch are not touched. A new event is refused only with
-    /// [`StoreError::Full`], below the free-space watermark.
+    /// [`StoreError::Full`], below the free-space watermark; a replay also without its event or the earlier run.
     Refused(CommitError),
 }

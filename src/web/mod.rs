@@ -56,6 +56,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/runs", get(api::runs::list).post(api::runs::start))
         .route("/runs/{id}", get(api::runs::show))
         .route("/runs/{id}/cancel", post(api::runs::cancel))
+        .route("/runs/{id}/replay", post(api::replay::replay))
         .route("/stats", get(api::stats::show))
         .route("/backup", get(api::store::backup))
         .route("/store", get(api::store::show))

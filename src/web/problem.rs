@@ -115,6 +115,12 @@ impl From<Refusal> for ProblemResponse {
             Refusal::NoWorkflow(_) => Self::new(StatusCode::NOT_FOUND, "no-workflow", text),
             Refusal::NoQuestion => Self::new(StatusCode::NOT_FOUND, "no-question", text),
             Refusal::NoRun(_) => Self::new(StatusCode::NOT_FOUND, "no-run", text),
+            Refusal::NoEvent(..) => Self::new(StatusCode::NOT_FOUND, "no-event", text),
+            Refusal::NoStep(_) => Self::new(StatusCode::NOT_FOUND, "no-step", text),
+            Refusal::RunOpen(_) => Self::new(StatusCode::CONFLICT, "run-open", text),
+            Refusal::BadWorkflow(_) => Self::new(StatusCode::CONFLICT, "bad-workflow", text),
+            Refusal::NotMatched(_) => Self::new(StatusCode::CONFLICT, "not-matched", text),
+            Refusal::NotReusable(_) => Self::new(StatusCode::CONFLICT, "not-reusable", text),
             Refusal::NotManual(_) => Self::new(StatusCode::CONFLICT, "not-manual", text),
             Refusal::Method { allowed, .. } => {
                 Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", text).with_header(header::ALLOW, &allowed.join(", "))

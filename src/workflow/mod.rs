@@ -13,6 +13,7 @@ pub mod lint;
 pub mod matching;
 pub mod plan;
 pub mod problem;
+pub mod same;
 pub mod schema;
 pub mod selftest;
 pub mod start;

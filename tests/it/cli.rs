@@ -4,6 +4,7 @@
 mod backup;
 mod check;
 mod plan;
+mod replay;
 mod runs;
 mod shutdown;
 mod store;

@@ -136,7 +136,7 @@ fn lasting(output: &Value) -> String {
     output.to_string()
 }
 
-fn story(workflow: &str, entries: &[Entry]) -> Story {
+pub(crate) fn story(workflow: &str, entries: &[Entry]) -> Story {
     let mut steps = BTreeMap::new();
     let mut outcome = "open".to_owned();
     for Entry { fact, .. } in entries {

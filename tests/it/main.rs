@@ -31,6 +31,7 @@ mod load;
 mod odd;
 mod process;
 mod reload;
+mod replay;
 mod retention;
 mod runs;
 mod saga;

@@ -186,6 +186,19 @@ pub fn next<'w>(workflow: &'w Workflow, run: &Run, now: Timestamp) -> Next<'w> {
     ending::next(workflow, run, now, ending)
 }
 
+/// What the steps would do next if every time they wait for had come, and none were over: facts of a run that is over answer it.
+#[must_use]
+pub fn ahead<'w>(workflow: &'w Workflow, run: &Run) -> Vec<Todo<'w>> {
+    let mut walk = Walk::timeless(run);
+    match walk.block(&workflow.steps) {
+        Flow::Blocked => {
+            walk.todos.append(&mut walk.listens);
+            walk.todos
+        }
+        Flow::Through(_) | Flow::Failed(_) => Vec::new(),
+    }
+}
+
 /// When the run's `timeout` passes. It is the time of the steps: what follows them takes as long as it takes.
 #[must_use]
 pub fn deadline(workflow: &Workflow, run: &Run) -> Option<Timestamp> {

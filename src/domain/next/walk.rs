@@ -37,6 +37,8 @@ pub(super) struct Walk<'w, 'r> {
     pub(super) before: Timestamp,
     /// The step whose handler was found to have something to do.
     handling: Option<Address>,
+    /// No step takes too long, and what is waited for may come at any time.
+    timeless: bool,
 }
 
 /// Where a walk stood before steps that go side by side.
@@ -61,7 +63,13 @@ impl<'w, 'r> Walk<'w, 'r> {
             undone: None,
             before: moment,
             handling: None,
+            timeless: false,
         }
+    }
+
+    /// A walk over a run that is over: everything that was due has come, and nothing is late.
+    pub(super) fn timeless(run: &'r Run) -> Self {
+        Self { timeless: true, ..Self::new(run, Timestamp(i64::MAX), run.started) }
     }
 
     /// Steps of a block are done in order; the first that is not settled stops the walk.
@@ -82,7 +90,7 @@ impl<'w, 'r> Walk<'w, 'r> {
     /// A step within its `timeout`: what is inside it does not matter any more once that has passed.
     fn timed(&mut self, step: &'w Step) -> Option<Flow> {
         let address = self.address(step);
-        let Some(timeout) = step.timeout else { return self.step(step, address) };
+        let Some(timeout) = step.timeout.filter(|_| !self.timeless) else { return self.step(step, address) };
         let (ready, mark) = (self.moment, self.mark());
         let flow = self.step(step, address.clone())?;
         // Its handlers have all the time they need.
@@ -182,7 +190,7 @@ impl<'w, 'r> Walk<'w, 'r> {
 
     /// A step that waits for an event, and meanwhile tells the person who is asked.
     fn listen_for(&mut self, step: &'w Step, address: Address, awaiting: &Awaiting) -> Flow {
-        let is_over = awaiting.until.is_some_and(|until| until <= self.now);
+        let is_over = awaiting.until.is_some_and(|until| until <= self.now) && !self.timeless;
         if let StepKind::Approve(approve) = &step.kind {
             let mark = self.mark();
             let outer = self.approval.replace(address.clone());

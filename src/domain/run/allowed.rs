@@ -11,9 +11,9 @@ impl Run {
             return false;
         }
         match fact {
-            Fact::ConditionFailed { .. } | Fact::GatheringEnded { .. } | Fact::RunBegan => matches!(phase, Phase::Steps) && self.len == 0,
-            Fact::RunSkipped { .. } => matches!(phase, Phase::Steps) && self.steps.is_empty(),
-            Fact::RunTimedOut { .. } => matches!(phase, Phase::Steps),
+            Fact::ConditionFailed { .. } | Fact::GatheringEnded { .. } => matches!(phase, Phase::Steps) && self.len == 0,
+            // A replay may have facts of the earlier run before it has its turn.
+            Fact::RunBegan | Fact::RunSkipped { .. } | Fact::RunTimedOut { .. } => matches!(phase, Phase::Steps),
             Fact::CancelRequested => matches!(phase, Phase::Steps | Phase::Failing { .. } | Phase::Stopped { .. }),
             Fact::RunFinished { .. } => true,
             Fact::RunStopped { step, .. } => matches!(phase, Phase::Steps | Phase::Failing { .. }) && !self.is_settled(step),

@@ -10,6 +10,7 @@ mod gather;
 mod list;
 mod post;
 mod reopen;
+mod replay;
 mod upkeep;
 
 use std::sync::Arc;
@@ -67,6 +68,13 @@ pub async fn check_all(fresh: &dyn Fn() -> Place) {
     list::the_newest_id_is_known(&*open()).await;
     reopen::everything_is_there_after_a_restart(&fresh()).await;
     reopen::an_older_owner_is_fenced(&fresh()).await;
+    replay::a_replay_is_a_further_run_of_the_same_event(&*open()).await;
+    replay::a_replay_without_its_event_is_refused(&*open()).await;
+    replay::a_replay_has_every_event_that_the_run_gathered(&*open()).await;
+    replay::a_replay_keeps_its_lane_and_the_limit_of_its_kind(&*open()).await;
+    replay::a_replay_keeps_the_events_that_it_is_for(&*open()).await;
+    replay::facts_of_every_size_are_taken_over(&*open()).await;
+    replay::a_replay_is_there_after_a_restart(&fresh()).await;
     upkeep::old_runs_go_with_all_that_is_theirs(&*open()).await;
     upkeep::a_workflow_may_keep_its_runs_longer_or_shorter(&*open()).await;
     upkeep::what_open_runs_need_stays(&*open()).await;

@@ -15,18 +15,18 @@ use crate::domain::admission::{Gather, Key};
 use crate::domain::id::Revision;
 use crate::domain::run::Status;
 
-const DAY_MS: u64 = 24 * 3_600_000;
+pub(super) const DAY_MS: u64 = 24 * 3_600_000;
 
 fn days(days: u64) -> Duration {
     Duration::from_millis(days * DAY_MS)
 }
 
 /// Everything older than a month goes.
-fn month() -> Keep {
+pub(super) fn month() -> Keep {
     Keep { runs: Ages::all(Some(days(30))), events: Some(days(30)), ..Keep::default() }
 }
 
-async fn pass(store: &dyn Store, keep: Keep, now_ms: u64, over_ms: Option<u64>) -> Pruned {
+pub(super) async fn pass(store: &dyn Store, keep: Keep, now_ms: u64, over_ms: Option<u64>) -> Pruned {
     let mut pass = Pass::new(keep, time(now_ms), over_ms.map(time));
     while pass.stage != Stage::Done {
         pass = store.prune(pass).await.unwrap();
@@ -35,16 +35,16 @@ async fn pass(store: &dyn Store, keep: Keep, now_ms: u64, over_ms: Option<u64>) 
 }
 
 /// Nothing refers to anything that is gone.
-async fn is_whole(store: &dyn Store) {
+pub(super) async fn is_whole(store: &dyn Store) {
     assert_eq!(store.check().await.unwrap().problems, Vec::<String>::new());
 }
 
-async fn put_revision(store: &dyn Store) {
+pub(super) async fn put_revision(store: &dyn Store) {
     let files = RevisionFiles { files: vec![("a.yaml".to_owned(), "name: a".to_owned())] };
     store.put_revision(REVISION, files).await.unwrap();
 }
 
-fn done(epoch: super::Epoch, at_ms: u64, nth: u32, status: Status) -> Commit {
+pub(super) fn done(epoch: super::Epoch, at_ms: u64, nth: u32, status: Status) -> Commit {
     commit(run_id(at_ms, nth), epoch, 0, vec![finished(at_ms)], status)
 }
 

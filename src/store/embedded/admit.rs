@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use super::super::StoreError;
 use super::super::kv::Batch;
+use super::super::{Accepted, CommitError, Replay, ReplayOf, StoreError, Written};
 use super::record::{Reader, RunRecord, damaged};
-use super::write::{add_facts, put_run};
-use super::{Core, key, read};
+use super::write::{add_facts, admit, put_run};
+use super::{Core, Writer, key, read};
 use crate::domain::admission::{Gather, Key, NewRun, Throttled};
 use crate::domain::event::EventHead;
-use crate::domain::id::RunId;
+use crate::domain::id::{EventId, RunId};
 use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
 
@@ -40,12 +40,38 @@ impl Core {
             None => {
                 let start = new.throttle.map(|throttle| self.throttle(batch, event.received, &throttle)).transpose()?;
                 let wake = start.filter(|start| event.received < *start);
-                put_new(batch, event, new, wake)?;
+                put_new(batch, new, (event.id, event.received), wake, None)?;
                 Ok(Admitted { run: new.id, wake })
             }
             Some(Gather::Debounce { key, quiet }) => self.debounce(batch, event, new, key, quiet),
             Some(Gather::Batch { key, size, within }) => self.gather(batch, event, new, (key, size, within)),
         }
+    }
+
+    /// A further run for the events of another one, which are there already. It is not gathered with others.
+    pub(super) fn replay(&self, writer: &mut Writer, batch: &mut Batch, replay: &Replay) -> Result<Written, StoreError> {
+        let Replay { run, event, accepted, of } = replay;
+        // What it gathered is known as long as it is there itself, and so long nothing of that is forgotten.
+        if read::run_record(self.over(batch), of.run)?.is_none() {
+            return Ok(Written::Refused(CommitError::Unknown(of.run)));
+        }
+        let gathered = self.gathered_ids(of.run)?;
+        for event in gathered.iter().chain([event]) {
+            if self.over(batch).get(&key::event(*event))?.is_none() {
+                return Ok(Written::Refused(CommitError::NoEvent(*event)));
+            }
+        }
+        if let Err(full) = admit(writer) {
+            return Ok(Written::Refused(full.into()));
+        }
+        let start = run.throttle.map(|throttle| self.throttle(batch, *accepted, &throttle)).transpose()?;
+        let wake = start.filter(|start| accepted < start);
+        put_new(batch, run, (*event, *accepted), wake, Some((of, gathered.len())))?;
+        for (number, event) in (1..).zip(gathered) {
+            batch.put(key::gathered(run.id, number), event.to_bytes().to_vec());
+        }
+        let delayed = wake.map(|wake| (run.id, wake)).into_iter().collect();
+        Ok(Written::Accepted(Accepted::New { matches: Vec::new(), delayed }))
     }
 
     /// The last event is the one that counts, and begins the wait anew.
@@ -60,7 +86,7 @@ impl Core {
                 id
             }
             None => {
-                put_new(batch, event, new, Some(wake))?;
+                put_new(batch, new, (event.id, event.received), Some(wake), None)?;
                 new.id
             }
         };
@@ -89,7 +115,7 @@ impl Core {
             }
             None => {
                 let wake = if 1 < size { event.received.after(within) } else { event.received };
-                put_new(batch, event, new, Some(wake))?;
+                put_new(batch, new, (event.id, event.received), Some(wake), None)?;
                 (new.id, 1, Some(wake))
             }
         };
@@ -158,9 +184,18 @@ fn remember(batch: &mut Batch, key: Key, before: Option<&Gathering>, now: &Gathe
     batch.put(key::expiry(now.until, &hash), Vec::new());
 }
 
-fn put_new(batch: &mut Batch, event: &EventHead, new: &NewRun, wake: Option<Timestamp>) -> Result<(), StoreError> {
-    let mut run = RunRecord::new(new, event.id, event.received)?;
+fn put_new(
+    batch: &mut Batch,
+    new: &NewRun,
+    (event, accepted): (EventId, Timestamp),
+    wake: Option<Timestamp>,
+    replay: Option<(&ReplayOf, usize)>,
+) -> Result<(), StoreError> {
+    let mut run = RunRecord::new(new, event, accepted, replay.map(|(of, _)| of))?;
     run.wake = wake;
+    run.events = run.events.max(replay.map_or(0, |(_, gathered)| u32::try_from(gathered).unwrap_or(u32::MAX)));
     add_facts(batch, new.id, &mut run, &new.facts)?;
+    // Facts that a replay takes over keep their times.
+    run.updated = run.updated.max(accepted);
     put_run(batch, new.id, &mut run, None, &[])
 }

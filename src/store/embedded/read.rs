@@ -128,20 +128,27 @@ impl Core {
     }
 
     pub(super) fn gathered(&self, run: RunId) -> Result<Vec<Event>, StoreError> {
-        let mut ids = Vec::new();
+        let mut ids = self.gathered_ids(run)?;
+        if ids.is_empty() {
+            ids.extend(run_record(self.view(), run)?.map(|run| run.event));
+        }
+        let event = |id| self.event(id)?.ok_or_else(|| StoreError::Damaged(format!("{id}, which {run} gathered, is not there")));
+        ids.into_iter().map(event).collect()
+    }
+
+    /// The events that a run gathered, oldest first; none for a run that gathers none.
+    pub(super) fn gathered_ids(&self, run: RunId) -> Result<Vec<EventId>, StoreError> {
+        let mut ids: Option<Vec<EventId>> = Some(Vec::new());
         let (from, to) = (key::gathered(run, 0), key::gathered(run, u32::MAX));
         self.kv.range(&from, &to, Order::Ascending, &mut |_, value| {
-            ids.push(value.try_into().ok().map(EventId::from_bytes));
+            let id = value.try_into().ok().map(EventId::from_bytes);
+            match (&mut ids, id) {
+                (Some(ids), Some(id)) => ids.push(id),
+                (ids, _) => *ids = None,
+            }
             ControlFlow::Continue(())
         })?;
-        if ids.is_empty() {
-            ids.extend(run_record(self.view(), run)?.map(|run| Some(run.event)));
-        }
-        let event = |id: Option<EventId>| {
-            let id = id.ok_or_else(|| damaged("an event's id"))?;
-            self.event(id)?.ok_or_else(|| StoreError::Damaged(format!("{id}, which {run} gathered, is not there")))
-        };
-        ids.into_iter().map(event).collect()
+        ids.ok_or_else(|| damaged("an event's id"))
     }
 
     pub(super) fn posted(&self, topic: TopicKey, after: u64, limit: usize) -> Result<Vec<Posted>, StoreError> {
@@ -256,5 +263,6 @@ fn filtered(filter: &RunFilter, id: RunId, value: &[u8]) -> Result<Option<RunHea
         return Ok(None);
     }
     let head = run.head(id)?;
-    Ok(filter.workflow.as_deref().is_none_or(|name| name == &*head.workflow).then_some(head))
+    let wanted = filter.workflow.as_deref().is_none_or(|name| name == &*head.workflow) && (!filter.replays || head.replay_of.is_some());
+    Ok(wanted.then_some(head))
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Gathers, NewRun, RunError, RunHead, StoreError};
+use super::super::{Gathers, NewRun, ReplayOf, RunError, RunHead, StoreError};
 use crate::domain::admission::{Gather, Key, Lane};
 use crate::domain::event::{EventHead, Match};
 use crate::domain::id::{EventId, Revision, RunId};
@@ -170,6 +170,8 @@ struct Fixed {
     lane: Option<FixedLane>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gathers: Option<FixedGathers>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replay_of: Option<ReplayOf>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -187,13 +189,14 @@ enum FixedGathers {
 }
 
 impl RunRecord {
-    pub(super) fn new(new: &NewRun, event: EventId, accepted: Timestamp) -> Result<Self, StoreError> {
+    pub(super) fn new(new: &NewRun, event: EventId, accepted: Timestamp, replay_of: Option<&ReplayOf>) -> Result<Self, StoreError> {
         let lane = new.lane.map(|lane| FixedLane { key: lane.key.0, limit: lane.limit, mode: mode_code(lane.mode) });
         let gathers = new.gather.map(|gather| match gather {
             Gather::Debounce { .. } => FixedGathers::Last,
             Gather::Batch { .. } => FixedGathers::All,
         });
-        let fixed = to_json(&Fixed { workflow: Arc::clone(&new.workflow), parent: new.parent, lane, gathers })?;
+        let (workflow, replay_of) = (Arc::clone(&new.workflow), replay_of.cloned());
+        let fixed = to_json(&Fixed { workflow, parent: new.parent, lane, gathers, replay_of })?;
         let (status, error, revision) = (Status::Queued, Vec::new(), new.revision);
         let (len, events, cancel, listening, wake) = (0, 1, false, false, None);
         Ok(Self { len, status, cancel, listening, accepted, updated: accepted, wake, event, events, revision, fixed, error })
@@ -265,7 +268,7 @@ impl RunRecord {
     }
 
     pub(super) fn head(&self, id: RunId) -> Result<RunHead, StoreError> {
-        let Fixed { workflow, parent, lane, gathers } = from_json("a run", &self.fixed)?;
+        let Fixed { workflow, parent, lane, gathers, replay_of } = from_json("a run", &self.fixed)?;
         let lane = lane.map(|lane| Lane { key: Key(lane.key), limit: lane.limit, mode: mode_of(lane.mode) });
         let gathers = gathers.filter(|_| self.len == 0).map(|gathers| match gathers {
             FixedGathers::Last => Gathers::Last,
@@ -273,7 +276,7 @@ impl RunRecord {
         });
         let error = if self.error.is_empty() { None } else { Some(from_json("a run's error", &self.error)?) };
         let Self { revision, event, events, status, accepted, updated, wake, .. } = *self;
-        Ok(RunHead { id, workflow, revision, event, events, parent, lane, gathers, status, accepted, updated, wake, error })
+        Ok(RunHead { id, workflow, revision, event, events, parent, lane, gathers, status, accepted, updated, wake, error, replay_of })
     }
 }
 
@@ -321,7 +324,15 @@ mod tests {
 
     fn record() -> RunRecord {
         let new = NewRun::new(RunId::from_bytes([2; 16]), Arc::from("lead"), Revision([9; 32]));
-        RunRecord::new(&new, EventId::from_bytes([1; 16]), Timestamp(5)).unwrap()
+        RunRecord::new(&new, EventId::from_bytes([1; 16]), Timestamp(5), None).unwrap()
+    }
+
+    #[test]
+    fn a_run_of_an_earlier_version_is_read() {
+        let run = RunRecord { fixed: br#"{"workflow":"lead"}"#.to_vec(), ..record() };
+        assert_eq!(run.write(), record().write(), "a run that replays nothing is written as ever");
+        let head = RunRecord::read(&run.write().unwrap()).unwrap().head(RunId::from_bytes([2; 16])).unwrap();
+        assert_eq!((&*head.workflow, head.replay_of), ("lead", None));
     }
 
     #[test]

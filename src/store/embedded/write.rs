@@ -39,6 +39,7 @@ impl Core {
         for write in writes {
             written.push(match write {
                 Write::Accept(accept) => refuse_damaged(self.accept(&mut writer, &mut batch, &accept))?,
+                Write::Replay(replay) => refuse_damaged(self.replay(&mut writer, &mut batch, &replay))?,
                 Write::Commit(commit) => match self.commit(epoch, &mut batch, &commit) {
                     Ok(accepted) => Written::Committed(accepted),
                     Err(CommitError::Store(error)) => refuse_damaged(Err(error))?,
@@ -248,7 +249,7 @@ fn refuse_damaged(written: Result<Written, StoreError>) -> Result<Written, Store
     }
 }
 
-fn admit(writer: &mut Writer) -> Result<(), StoreError> {
+pub(super) fn admit(writer: &mut Writer) -> Result<(), StoreError> {
     writer.gauge.as_mut().map_or(Ok(()), super::space::Gauge::admit)
 }
 

@@ -31,6 +31,8 @@ pub struct FreshRun {
     pub run: NewRun,
     /// Its event.
     pub event: Arc<Event>,
+    /// When it was accepted: with the event, or later for a replay.
+    pub accepted: Timestamp,
 }
 
 /// Runs that are counted as waiting. Counted back when dropped, whoever drops it: the sender that
@@ -60,7 +62,8 @@ impl Drop for Waiting {
 
 /// What the executor is told about an event once it is stored.
 pub(super) fn feed_of(accept: &Accept) -> Vec<Feed> {
-    let fresh = |run: &NewRun| Feed::Run(Box::new(FreshRun { run: run.clone(), event: Arc::clone(&accept.event) }));
+    let (event, accepted) = (&accept.event, accept.event.head.received);
+    let fresh = |run: &NewRun| Feed::Run(Box::new(FreshRun { run: run.clone(), event: Arc::clone(event), accepted }));
     let posted = accept.topic.as_ref().map(|topic| Feed::Posted(TopicKey::of(topic)));
     accept.runs.iter().map(fresh).chain(posted).collect()
 }

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::answers::Answers;
-use super::{Accept, Accepted, Commit, CommitError, Store, StoreError, Write, Written};
+use super::{Accept, Accepted, Commit, CommitError, Replay, Store, StoreError, Write, Written};
+use crate::domain::event::Event;
 use crate::domain::id::RunId;
 use feed::{Waiting, feed_of};
 
@@ -69,9 +70,8 @@ impl Journal {
     /// # Errors
     /// When the store cannot, or too many runs wait already; nothing is stored then.
     pub async fn accept(&self, accept: Accept) -> Result<Accepted, StoreError> {
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        if self.limits.backlog <= waiting && !accept.runs.is_empty() {
-            return Err(StoreError::Overloaded { waiting, limit: self.limits.backlog });
+        if !accept.runs.is_empty() {
+            self.check_backlog()?;
         }
         let feed = feed_of(&accept);
         match self.write(Write::Accept(accept), feed).await? {
@@ -79,6 +79,34 @@ impl Journal {
             Written::Refused(CommitError::Store(error)) => Err(error),
             other => Err(out_of_step(&other)),
         }
+    }
+
+    /// Starts a further run for events that are stored: `event` where it is one. Durable on return, also when the caller
+    /// goes away meanwhile.
+    ///
+    /// # Errors
+    /// When an event is gone, the store cannot, or too many runs wait already; nothing is stored then.
+    pub async fn replay(&self, replay: Replay, event: Option<Arc<Event>>) -> Result<(), CommitError> {
+        self.check_backlog()?;
+        let (run, accepted) = (replay.run.clone(), replay.accepted);
+        let feed = match event {
+            Some(event) => Feed::Run(Box::new(FreshRun { run, event, accepted })),
+            // It is read from the store with all its events.
+            None => Feed::Later(run.id, run.lane, accepted),
+        };
+        match self.write(Write::Replay(replay), vec![feed]).await? {
+            Written::Accepted(_) => Ok(()),
+            Written::Refused(error) => Err(error),
+            other => Err(out_of_step(&other).into()),
+        }
+    }
+
+    fn check_backlog(&self) -> Result<(), StoreError> {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if self.limits.backlog <= waiting {
+            return Err(StoreError::Overloaded { waiting, limit: self.limits.backlog });
+        }
+        Ok(())
     }
 
     /// Adds facts to a run. Durable on return.

@@ -1,8 +1,9 @@
-//! `/api`: reads what happened and tells why, starts and cancels runs. Its JSON types are its own (`view`).
+//! `/api`: reads what happened and tells why, starts, cancels and replays runs. Its JSON types are its own (`view`).
 
 pub(super) mod events;
 pub(super) mod inventory;
 mod queued;
+pub(super) mod replay;
 pub(super) mod runs;
 pub(super) mod stats;
 mod steps;

@@ -47,6 +47,7 @@ mod tests {
             updated: Timestamp(0),
             wake: wake.map(Timestamp),
             error: None,
+            replay_of: None,
         };
         let check = |head: &RunHead, expected: Option<Value>| assert_eq!(waits(head, Timestamp(1_000)), expected);
         let until = "1970-01-01T00:00:01.001Z";

@@ -26,6 +26,9 @@ pub(in super::super) struct ListParams {
     status: Option<String>,
     /// RFC 3339.
     since: Option<String>,
+    /// Only those that replay another one.
+    #[serde(default)]
+    replays: bool,
     limit: Option<usize>,
     before: Option<String>,
 }
@@ -51,7 +54,7 @@ pub(in super::super) async fn list(
     if wanted.contains(&Status::Running) {
         status.extend([Status::Queued, Status::Waiting]);
     }
-    let filter = RunFilter { workflow: params.workflow, status, since, before };
+    let filter = RunFilter { workflow: params.workflow, status, since, before, replays: params.replays };
     let page = web.intake.journal.store().runs(filter, page_size(params.limit)).await?;
     let runs = page.items.into_iter().map(|head| as_of_now(&web, head));
     let now = web.intake.clock.now();

@@ -5,17 +5,17 @@ use serde_json::json;
 use crate::domain::Value;
 use crate::domain::journal::{Entry, Fact};
 
-/// One line per step, in the order in which something first happened to each.
-pub(super) fn steps(entries: &[Entry]) -> Vec<Value> {
+/// One line per step, in the order in which something first happened to each. The first `reused` facts are an earlier run's.
+pub(super) fn steps(entries: &[Entry], reused: usize) -> Vec<Value> {
     let mut order = Vec::new();
     let mut shown = std::collections::HashMap::new();
-    for Entry { at, fact } in entries {
+    for (position, Entry { at, fact }) in entries.iter().enumerate() {
         let Some(step) = fact.step() else { continue };
         if !shown.contains_key(step) {
             order.push(step);
         }
         let at = at.to_string();
-        let line = match fact {
+        let mut line = match fact {
             Fact::StepSkipped { .. } => json!({"step": step, "status": "skipped", "at": at}),
             Fact::BranchTaken { branch, .. } => json!({"step": step, "status": "taken", "branch": branch, "at": at}),
             Fact::VarsSet { vars, .. } => json!({"step": step, "status": "done", "output": vars, "at": at}),
@@ -70,6 +70,9 @@ pub(super) fn steps(entries: &[Entry]) -> Vec<Value> {
             | Fact::CancelRequested
             | Fact::RunFinished { .. } => continue,
         };
+        if let (Value::Object(map), true) = (&mut line, position < reused) {
+            map.insert("reused".into(), json!(true));
+        }
         shown.insert(step, line);
     }
     order.into_iter().filter_map(|step| shown.remove(step)).collect()

@@ -1,11 +1,12 @@
 //! What the API shows, apart from what is stored: the stored form may change, this may not.
 
-use crate::domain::Value;
 use crate::domain::event::{Event, EventHead, MatchResult};
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Reply, Trigger, Verify};
-use crate::store::RunHead;
+use crate::domain::{Map, Value};
+use crate::intake::replay::Replayed;
+use crate::store::{ReplayOf, RunHead};
 use crate::workflow::catalog::Loaded;
 use serde_json::json;
 
@@ -119,6 +120,25 @@ pub(super) fn run(head: &RunHead, now: Timestamp) -> Value {
             map.insert("events".into(), json!(head.events));
         }
         map.extend(super::queued::waits(head, now).map(|waits| ("waits".to_owned(), waits)));
+        if let Some(of) = &head.replay_of {
+            replay_of(map, of);
+        }
+    }
+    shown
+}
+
+fn replay_of(map: &mut Map, of: &ReplayOf) {
+    map.insert("replay_of".into(), json!(of.run));
+    if let Some(from) = &of.from {
+        map.insert("replay_from".into(), json!(from));
+    }
+}
+
+pub(super) fn replayed(replayed: &Replayed) -> Value {
+    let Replayed { run, workflow, revision, event, of } = replayed;
+    let mut shown = json!({"run": run, "workflow": workflow, "revision": revision, "event": event});
+    if let Value::Object(map) = &mut shown {
+        replay_of(map, of);
     }
     shown
 }
@@ -153,7 +173,9 @@ pub(super) fn run_with_steps(head: &RunHead, entries: &[Entry], now: Timestamp) 
             map.insert("children".into(), Value::Array(children));
         }
         map.extend(skipped.map(|reason| ("skipped".to_owned(), json!(reason))));
-        map.insert("steps".into(), Value::Array(super::steps::steps(entries)));
+        let reused = head.replay_of.as_ref().map_or(0, |of| of.facts);
+        let reused = usize::try_from(reused).unwrap_or(usize::MAX);
+        map.insert("steps".into(), Value::Array(super::steps::steps(entries, reused)));
         map.insert("output".into(), output.cloned().unwrap_or_default());
     }
     shown

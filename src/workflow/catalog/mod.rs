@@ -69,6 +69,8 @@ pub struct Catalog {
     workflows: BTreeMap<Arc<str>, Arc<Loaded>>,
     routes: routes::Routes,
     schedules: Vec<(Arc<Loaded>, usize)>,
+    /// Those whose file is bad now.
+    outdated: BTreeSet<Arc<str>>,
     /// By the type of the event that a workflow emits.
     events: BTreeMap<Arc<str>, Vec<(Arc<Loaded>, usize)>>,
     /// By the workflow whose run ends.
@@ -163,6 +165,9 @@ impl Catalog {
             }
             // Where a new file has taken its route meanwhile, the new one stays.
             let kept = self.mount(loaded, |_| Span::START, &file.into());
+            if kept.is_ok() {
+                self.outdated.insert(Arc::clone(&loaded.workflow.name));
+            }
             tracing::warn!(workflow.name = %loaded.workflow.name, kept = kept.is_ok(), "the file is bad now; its last good revision stays");
         }
         self
@@ -172,6 +177,12 @@ impl Catalog {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<Loaded>> {
         self.workflows.get(name)
+    }
+
+    /// Whether the file of this workflow is bad now, and it is its last good revision that is served.
+    #[must_use]
+    pub fn is_outdated(&self, name: &str) -> bool {
+        self.outdated.contains(name)
     }
 
     /// All of them, by name.

@@ -47,7 +47,16 @@ async fn commands_without_a_server_exit_with_3() {
     let project = Project::new().file("workflows/hello.yaml", HELLO);
     let (dir, data) = (project.dir(), project.data());
     let asked = ["--project", dir.to_str().unwrap(), "--data", data.to_str().unwrap()];
-    let commands: [&[&str]; 6] = [&["runs"], &["events"], &["why", "evt_1"], &["run", "hello"], &["show", "run_1"], &["cancel", "run_1"]];
+    let commands: [&[&str]; 8] = [
+        &["runs"],
+        &["events"],
+        &["why", "evt_1"],
+        &["run", "hello"],
+        &["show", "run_1"],
+        &["cancel", "run_1"],
+        &["replay", "run_1"],
+        &["replay", "--workflow", "hello"],
+    ];
     for command in commands {
         check_refused(&hence(&[command, &asked].concat()).await, 3, &["hence serve"]);
     }

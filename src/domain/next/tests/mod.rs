@@ -29,7 +29,7 @@ impl Plot {
         self.cancel.map(|after| BEGIN.after(Duration::from_secs(after)))
     }
 
-    fn whole(&self) -> (Workflow, Vec<Entry>) {
+    pub(in crate::domain) fn whole(&self) -> (Workflow, Vec<Entry>) {
         let workflow = self.workflow();
         let entries = drive_until(&workflow, Vec::new(), self.cancel_at());
         (workflow, entries)

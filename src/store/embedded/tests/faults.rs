@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 
 use super::super::super::kv::faulty::{Death, Faulty};
-use super::super::super::{Accept, Accepted, Commit, CommitError, DedupeKey, NewRun};
+use super::super::super::{Accept, Accepted, Commit, CommitError, DedupeKey, NewRun, Replay, ReplayOf};
 use super::*;
 use crate::domain::Value;
 use crate::domain::event::Source;
@@ -42,6 +42,13 @@ pub(super) fn evaluate(n: u64, epoch: Epoch, output: Value) -> Write {
     commit(n, epoch, Fact::StepEvaluated { step: Address::new("s"), output: Arc::new(output) }, Status::Running)
 }
 
+/// The run of the `n`th event again, as the run `as_n`.
+fn replay(n: u64, as_n: u64) -> Write {
+    let run = NewRun::new(run_id(as_n), Arc::from("a"), Revision([1; 32]));
+    let of = ReplayOf { run: run_id(n), from: None, facts: 0 };
+    Write::Replay(Replay { run, event: EventId::new(parts(n)), accepted: Timestamp(7), of })
+}
+
 fn commit(n: u64, epoch: Epoch, fact: Fact, status: Status) -> Write {
     let entries = vec![Entry { at: Timestamp(9), fact }];
     Write::Commit(Commit::new(run_id(n), epoch, 0, entries, status))
@@ -57,13 +64,14 @@ async fn new_events_are_refused_below_the_watermark_and_runs_go_on() {
     let new = || Written::Accepted(Accepted::New { matches: Vec::new(), delayed: Vec::new() });
     assert_eq!(store.write(vec![accept(1)]).await, Ok(vec![new()]));
     free_bytes.store(499, Ordering::SeqCst);
-    let written = store.write(vec![accept(2), finish(1, epoch), accept(1)]).await.unwrap();
+    let written = store.write(vec![accept(2), finish(1, epoch), accept(1), replay(1, 3)]).await.unwrap();
     assert!(matches!(&written[0], Written::Refused(CommitError::Store(StoreError::Full(_)))), "{written:?}");
     assert_eq!(written[1], Written::Committed(Vec::new()));
     assert!(matches!(written[2], Written::Accepted(Accepted::Duplicate { .. })));
-    assert_eq!(store.run(run_id(2)).await, Ok(None));
+    assert!(matches!(&written[3], Written::Refused(CommitError::Store(StoreError::Full(_)))), "a replay is new work: {written:?}");
+    assert_eq!((store.run(run_id(2)).await, store.run(run_id(3)).await), (Ok(None), Ok(None)));
     free_bytes.store(500, Ordering::SeqCst);
-    assert_eq!(store.write(vec![accept(2)]).await, Ok(vec![new()]));
+    assert_eq!(store.write(vec![accept(2), replay(1, 3)]).await, Ok(vec![new(), new()]));
 }
 
 #[tokio::test]
