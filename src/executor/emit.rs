@@ -16,7 +16,7 @@ use crate::domain::workflow::{StepKind, Trigger};
 use crate::store::Accept;
 use crate::workflow::catalog::Loaded;
 use crate::workflow::inside;
-use crate::workflow::start::{self, Considered};
+use crate::workflow::start;
 
 /// Where a run comes from.
 #[derive(Debug, Clone, Default)]
@@ -100,19 +100,9 @@ impl Driver<'_> {
 
     fn accept(&self, head: EventHead, body: &Value, targets: &[&(Arc<Loaded>, usize)], topic: Option<Arc<str>>) -> Accept {
         let mut event = Event::new(head, bytes(body));
-        let (mut runs, mut matches) = (Vec::new(), Vec::new());
-        for (loaded, trigger) in targets {
-            let id = self.executor.ids.run(event.head.received);
-            let trigger = loaded.workflow.triggers.get(*trigger);
-            let result = match start::consider(loaded, trigger, &event, id, &self.executor.secrets) {
-                Considered::Starts(run) => {
-                    runs.push(*run);
-                    MatchResult::Run(id)
-                }
-                Considered::NotMatched(reason) => MatchResult::NotMatched(reason.to_owned()),
-            };
-            matches.push(Match { workflow: Arc::clone(&loaded.workflow.name), result });
-        }
+        let concerned = targets.iter().map(|(loaded, trigger)| (&**loaded, loaded.workflow.triggers.get(*trigger)));
+        let new_id = || self.executor.ids.run(event.head.received);
+        let (runs, matches) = start::consider_all(concerned, &event, new_id, &self.executor.secrets);
         event.head.matches = matches;
         Accept { event: Arc::new(event), dedupe: None, runs, cursor: None, topic }
     }

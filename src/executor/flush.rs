@@ -2,9 +2,8 @@
 
 use super::Stop;
 use super::drive::{AGAIN, Driver};
-use crate::domain::id::RunId;
 use crate::domain::journal::Outcome;
-use crate::domain::run::{Phase, Status, StepState};
+use crate::domain::run::{Phase, Status};
 use crate::domain::time::Timestamp;
 use crate::store::{Commit, CommitError, Listening, RunError, StoreError};
 
@@ -45,7 +44,7 @@ impl Driver<'_> {
         let emits = std::mem::take(&mut self.emits);
         let mut cancels = std::mem::take(&mut self.cancels);
         if status.is_final() {
-            cancels.extend(self.children());
+            cancels.extend(self.run.children());
         }
         let commit = Commit { run: self.run.id, epoch: self.executor.epoch, from, entries, status, wake, error, emits, cancels, listens };
         let mut told = false;
@@ -76,13 +75,5 @@ impl Driver<'_> {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// The runs of other workflows that it waits for.
-    fn children(&self) -> impl Iterator<Item = RunId> {
-        self.run.steps.values().filter_map(|stamped| match &stamped.state {
-            StepState::Awaiting(awaiting) => awaiting.child,
-            _ => None,
-        })
     }
 }

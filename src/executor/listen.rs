@@ -117,6 +117,7 @@ impl Driver<'_> {
             Heard::Fact(fact) => fact,
         };
         self.record(self.executor.clock.now(), fact)?;
+        self.seen.remove(&todo.address);
         self.show(todo);
         Ok(true)
     }

@@ -10,7 +10,7 @@ use super::revisions::NoRevision;
 use crate::domain::admission::Lane;
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Entry, Fact};
-use crate::domain::run::{Phase, Run, Stamped, Status, StepState};
+use crate::domain::run::{Phase, Run, Stamped, Status};
 use crate::domain::time::Timestamp;
 use crate::store::{Commit, CommitError, FreshRun, StoreError, TopicKey};
 use crate::workflow::evaluate;
@@ -86,8 +86,7 @@ fn seen(executor: &Executor, run: &Run) -> HashMap<Address, u64> {
         return HashMap::new();
     }
     let seen_of = |(address, stamped): (&Address, &Stamped)| {
-        let StepState::Awaiting(awaiting) = &stamped.state else { return None };
-        let topic = TopicKey::of(&awaiting.topic);
+        let topic = TopicKey::of(&stamped.state.waits_for()?.topic);
         let listening = listens.iter().find(|listening| listening.topic == topic)?;
         Some((address.clone(), listening.seen))
     };

@@ -20,7 +20,7 @@ use crate::script::check_body;
 use crate::store::{Accept, Accepted, CommitError, Cursor, DedupeKey, Journal, StoreError};
 use crate::workflow::catalog::{Current, Loaded};
 use crate::workflow::matching;
-use crate::workflow::start::{self, Considered};
+use crate::workflow::start;
 
 pub use reply::{Received, Replied, RunAnswer, Waiting};
 
@@ -195,19 +195,8 @@ impl Intake {
             Dedupe::Key(key) => Some(key),
             Dedupe::Hook => targets.iter().find_map(|target| hook_key(target, &event)),
         };
-        let mut runs = Vec::with_capacity(targets.len());
-        let mut matches = Vec::with_capacity(targets.len());
-        for target in targets {
-            let id = self.ids.run(event.head.received);
-            let result = match start::consider(&target.loaded, target.trigger(), &event, id, &self.secrets) {
-                Considered::Starts(run) => {
-                    runs.push(*run);
-                    MatchResult::Run(id)
-                }
-                Considered::NotMatched(reason) => MatchResult::NotMatched(reason.to_owned()),
-            };
-            matches.push(Match { workflow: Arc::clone(&target.loaded.workflow.name), result });
-        }
+        let concerned = targets.iter().map(|target| (&*target.loaded, target.trigger()));
+        let (runs, matches) = start::consider_all(concerned, &event, || self.ids.run(event.head.received), &self.secrets);
         event.head.matches = matches;
         let event = Arc::new(event);
         let accepted = self.journal.accept(Accept { event: Arc::clone(&event), dedupe, runs, cursor, topic }).await?;
@@ -262,14 +251,6 @@ fn hook_key(target: &Target, event: &Event) -> Option<DedupeKey> {
     }
 }
 
-/// SHA-256 over the parts, each with its length before it, so that no two lists of parts collide.
 fn dedupe_key(parts: &[&str], until: Timestamp) -> DedupeKey {
-    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    for part in parts {
-        context.update(&part.len().to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    let mut hash = [0u8; 32];
-    hash.iter_mut().zip(context.finish().as_ref()).for_each(|(slot, byte)| *slot = *byte);
-    DedupeKey { hash, until }
+    DedupeKey { hash: start::hash_of(parts), until }
 }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use super::catalog::{Catalog, Loaded, RouteMatch};
 use super::compile::path::fits;
 use super::start;
-use crate::domain::event::{Event, EventHead, Source};
+use crate::domain::event::{Event, EventHead, Match, MatchResult, Source};
 use crate::domain::failure::Failure;
 use crate::domain::id::RunId;
+use crate::domain::journal::{Entry, Fact};
 use crate::domain::secret::Secrets;
 use crate::domain::workflow::{Trigger, Webhook};
 use crate::script::Scope;
 
-pub use super::start::IF_IS_FALSE;
 pub use crate::script::condition;
 
 /// How many reasons of one workflow are told together.
@@ -25,32 +25,51 @@ const REASONS_TOLD: usize = 5;
 pub enum Decision {
     /// It starts a run.
     Matched,
-    /// Nothing: the `if` is false.
-    NotMatched,
-    /// It starts a run that fails at once: the `if` cannot be evaluated.
+    /// Nothing, and why: an `if` is false.
+    NotMatched(String),
+    /// It starts a run that fails at once: what decides about it cannot be evaluated.
     Failed(Failure),
 }
 
-/// What a workflow's `if` and `input` say to an event, and the `if` taken apart. Secrets are masked.
+/// What a workflow, some triggers of which an event concerns, makes of it, and the `if` that counts taken apart: that of a
+/// trigger which keeps the event out, else the workflow's own. Secrets are masked.
 #[must_use]
-pub fn explain(loaded: &Loaded, event: &Event, run: RunId, secrets: &Arc<Secrets>) -> (Decision, Option<condition::Explained>) {
+pub fn explain(
+    loaded: &Loaded,
+    concerned: &[usize],
+    event: &Event,
+    run: RunId,
+    secrets: &Arc<Secrets>,
+) -> (Decision, Option<condition::Explained>) {
+    let triggers = concerned.iter().filter_map(|trigger| loaded.workflow.triggers.get(*trigger));
+    let (mut runs, mut matches) = start::consider_all(triggers.clone().map(|trigger| (loaded, Some(trigger))), event, || run, secrets);
+    let decision = match (runs.pop(), matches.pop()) {
+        (Some(run), _) => run.facts.into_iter().next().map_or(Decision::Matched, Decision::of),
+        (None, Some(Match { result: MatchResult::NotMatched(reason), .. })) => Decision::NotMatched(reason),
+        (None, Some(Match { result: MatchResult::Run(_), .. }) | None) => Decision::Matched,
+    };
     let mut scope = start::scope(loaded, event, run);
-    let given = start::set_input(loaded, &mut scope);
-    let truth = |condition| given.clone().and_then(|()| loaded.program.truth(condition, &mut scope));
-    let mut found = loaded.workflow.condition.map_or_else(|| given.clone().map(|()| true), truth);
-    let explained = loaded.workflow.condition.map(|condition| loaded.program.explain(condition, &found, &mut scope, secrets));
-    if let Err(failure) = &mut found {
-        secrets.mask_text(&mut failure.message);
+    let mut keeps_out = None;
+    for trigger in triggers {
+        keeps_out = trigger.condition().map(|own| (own, loaded.program.truth(own, &mut scope))).filter(|(_, found)| *found != Ok(true));
+        if !matches!(keeps_out, Some((_, Ok(false)))) {
+            break;
+        }
     }
-    (found.into(), explained)
+    let counts = keeps_out.or_else(|| {
+        let given = start::set_input(loaded, &mut scope);
+        let own = loaded.workflow.condition?;
+        Some((own, given.and_then(|()| loaded.program.truth(own, &mut scope))))
+    });
+    (decision, counts.map(|(condition, found)| loaded.program.explain(condition, &found, &mut scope, secrets)))
 }
 
-impl From<Result<bool, Failure>> for Decision {
-    fn from(found: Result<bool, Failure>) -> Self {
-        match found {
-            Ok(true) => Self::Matched,
-            Ok(false) => Self::NotMatched,
-            Err(failure) => Self::Failed(failure),
+impl Decision {
+    /// What the first fact of a run says that was accepted.
+    fn of(entry: Entry) -> Self {
+        match entry.fact {
+            Fact::ConditionFailed { error } => Self::Failed(error),
+            _ => Self::Matched,
         }
     }
 }

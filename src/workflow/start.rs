@@ -7,7 +7,7 @@ use ring::digest;
 
 use super::catalog::Loaded;
 use crate::domain::admission::{Gather, Key, Lane, NewRun, Throttled};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Match, MatchResult};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
 use crate::domain::journal::{Address, Entry, Fact};
@@ -30,15 +30,42 @@ pub enum Considered {
     NotMatched(&'static str),
 }
 
+/// The runs that an event starts, and what it is to each of the workflows that it may concern. A workflow with several
+/// triggers that fit is started by the first of them alone.
+pub fn consider_all<'t>(
+    targets: impl Iterator<Item = (&'t Loaded, Option<&'t Trigger>)>,
+    event: &Event,
+    mut new_id: impl FnMut() -> RunId,
+    secrets: &Secrets,
+) -> (Vec<NewRun>, Vec<Match>) {
+    let (mut runs, mut matches): (Vec<NewRun>, Vec<Match>) = (Vec::new(), Vec::new());
+    for (loaded, trigger) in targets {
+        let workflow = &loaded.workflow.name;
+        // Triggers of one workflow come one after the other.
+        let before = matches.pop_if(|last| last.workflow == *workflow);
+        if let Some(started @ Match { result: MatchResult::Run(_), .. }) = before {
+            matches.push(started);
+            continue;
+        }
+        let id = new_id();
+        let result = match consider(loaded, trigger, event, id, secrets) {
+            Considered::Starts(run) => {
+                runs.push(*run);
+                MatchResult::Run(id)
+            }
+            Considered::NotMatched(reason) => MatchResult::NotMatched(reason.to_owned()),
+        };
+        matches.push(Match { workflow: Arc::clone(workflow), result });
+    }
+    (runs, matches)
+}
+
 /// Evaluates what decides about a run. What cannot be evaluated starts a run that fails at once, so
 /// that the event is seen, its handlers run, and it can be replayed once the workflow is mended.
 pub fn consider(loaded: &Loaded, trigger: Option<&Trigger>, event: &Event, id: RunId, secrets: &Secrets) -> Considered {
     let workflow = &loaded.workflow;
     let mut run = NewRun::new(id, Arc::clone(&workflow.name), workflow.revision);
-    let own = match trigger {
-        Some(Trigger::Event(trigger)) => trigger.condition,
-        Some(Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Run(_) | Trigger::Manual) | None => None,
-    };
+    let own = trigger.and_then(Trigger::condition);
     let simple = workflow.condition.is_none()
         && own.is_none()
         && workflow.input.is_empty()
@@ -163,15 +190,22 @@ fn check(input: &Input, value: &Value) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A hash over the parts, each with its length before it, so that no two lists of parts collide.
+/// What runs have in common that share a limit: the beginning of a hash over the parts.
+fn key_of(parts: &[&str]) -> Key {
+    let mut key = [0; 16];
+    key.iter_mut().zip(hash_of(parts)).for_each(|(slot, byte)| *slot = byte);
+    Key(key)
+}
+
+/// SHA-256 over the parts, each with its length before it, so that no two lists of parts collide.
 #[must_use]
-pub fn key_of(parts: &[&str]) -> Key {
+pub fn hash_of(parts: &[&str]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
         context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         context.update(part.as_bytes());
     }
-    let mut key = [0; 16];
-    key.iter_mut().zip(context.finish().as_ref()).for_each(|(slot, byte)| *slot = *byte);
-    Key(key)
+    let mut hash = [0; 32];
+    hash.iter_mut().zip(context.finish().as_ref()).for_each(|(slot, byte)| *slot = *byte);
+    hash
 }

@@ -241,6 +241,49 @@ async fn what_is_said_is_what_intake_did() {
 }
 
 #[tokio::test]
+async fn what_keeps_an_emitted_event_out_is_told_as_it_was_done() {
+    let project = Project::new(&[
+        ("workflows/emitter.yaml", "when: [{webhook: {path: e, verify: none}}]\nsteps: [{emit: t, with: {n: '${event.body.n}'}}]\n"),
+        ("workflows/large.yaml", "when: [{event: {type: t, if: event.body.n > 10}}]\nif: event.body.n < 50\nsteps: []\n"),
+        (
+            "workflows/either.yaml",
+            "when:\n  - event: {type: t, if: event.body.n > 10}\n  - event: {type: t, if: event.body.n < 20}\nsteps: []\n",
+        ),
+        ("workflows/keyed.yaml", "when: [{event: {type: t}}]\nconcurrency: {key: event.body.who.id}\nsteps: []\n"),
+    ]);
+    let app = TestApp::start(&project, Recorder::fine()).await;
+    for (n, large, reason) in [(5, "not_matched", "the trigger's `if` is false"), (15, "matched", ""), (60, "not_matched", "`if` is false")]
+    {
+        let before = app.all_runs().await.len();
+        app.post("e", &json!({"n": n})).await;
+        let runs = if large == "matched" { 4 } else { 3 };
+        app.until(async |app| {
+            let runs_now = app.all_runs().await;
+            (runs_now.len() == before + runs && runs_now.iter().all(|run| run.status.is_final())).then_some(())
+        })
+        .await;
+        let events = app.get("/events").await.body["events"].clone();
+        let event = events.as_array().unwrap().iter().find(|event| event["type"] == "t").unwrap();
+        let told = told(&app, event["id"].as_str().unwrap()).await;
+        for (name, told) in told.iter().filter(|(name, _)| name != "emitter") {
+            assert_eq!(told["then"]["result"], told["now"]["result"], "{n}: {name}: {told:#}");
+        }
+        let of = |name: &str| &told.iter().find(|(found, _)| found == name).unwrap().1;
+        assert_eq!(
+            (of("either")["now"]["result"].as_str(), of("keyed")["now"]["result"].as_str()),
+            (Some("matched"), Some("condition_failed"))
+        );
+        let now = &of("large")["now"];
+        assert_eq!((now["result"].as_str(), now["reason"].as_str().unwrap_or_default()), (Some(large), reason), "{n}");
+        let part = if n == 5 { "event.body.n > 10" } else { "event.body.n < 50" };
+        assert_eq!(
+            (now["if"]["text"].as_str(), now["if"]["result"].as_str()),
+            (Some(part), Some(if large == "matched" { "true" } else { "false" }))
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_event_that_is_not_there_is_a_problem() {
     let app = TestApp::start(&Project::of("when: [manual]\nsteps: []\n"), Recorder::fine()).await;
     let missing = app.get("/events/evt_00000000000000000000000000/why").await;

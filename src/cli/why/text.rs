@@ -56,8 +56,8 @@ fn block(workflow: &Value, out: &mut Lines) {
     if differs && text(then, "result") == "condition_failed" {
         out.add(1, text(then, "reason"));
     }
-    // With an `if` its parts say why.
-    if now.get("if").is_none() && !text(now, "reason").is_empty() {
+    // The parts of an `if` say why, unless it is true and something else cannot be evaluated.
+    if now.get("if").is_none_or(|condition| text(condition, "result") == "true") && !text(now, "reason").is_empty() {
         out.add(1, text(now, "reason"));
     }
     for trigger in list(now, "triggers") {
@@ -75,20 +75,20 @@ fn block(workflow: &Value, out: &mut Lines) {
     }
 }
 
-fn happened(then: &Value) -> &'static str {
+fn happened(then: &Value) -> String {
     match text(then, "result") {
-        "matched" => "matched",
-        "condition_failed" => "matched, and failed at once, for `if` cannot be evaluated",
-        "not_matched" => "not matched, for `if` is false",
-        _ => "not concerned",
+        "matched" => "matched".to_owned(),
+        "condition_failed" => "matched, and failed at once, for `if` cannot be evaluated".to_owned(),
+        "not_matched" => format!("not matched, for {}", text(then, "reason")),
+        _ => "not concerned".to_owned(),
     }
 }
 
-fn would_happen(now: &Value) -> &'static str {
+fn would_happen(now: &Value) -> &str {
     match text(now, "result") {
         "matched" => "it would match",
         "condition_failed" => "its `if` cannot be evaluated",
-        "not_matched" => "its `if` is false",
+        "not_matched" => text(now, "reason"),
         "not_loaded" => "it is not served",
         _ => "it is not concerned",
     }
@@ -217,7 +217,7 @@ mod tests {
         let ok = test("event.body.ok", "true", json!([]));
         let all = json!({"kind": "all", "text": "…", "result": "false", "parts": [ok, not, rest], "note": "it is so"});
         let now = json!({"result": "not_matched", "reason": "`if` is false", "triggers": [], "if": all});
-        let not_matched = workflow("b", json!({"result": "not_matched"}), now, false);
+        let not_matched = workflow("b", json!({"result": "not_matched", "reason": "`if` is false"}), now, false);
         insta::assert_snapshot!(told(&[matched, not_matched], &[]), @r#"
         evt_1  webhook POST leads  2026-03-01T09:00:00.000Z
         a body of 12 bytes, text/plain
@@ -279,6 +279,30 @@ mod tests {
         not served as written, for `hence check` finds an error: workflows/x.yaml
         ");
         assert!(told(&[], &[]).ends_with("\n\nno workflow is served"));
+    }
+
+    #[test]
+    fn what_else_keeps_a_workflow_from_running_is_told_beside_its_if() {
+        let fine = test("event.body.ok", "true", json!([]));
+        let now = json!({"result": "condition_failed", "reason": "concurrency.key: `event.body.who` is missing", "if": fine});
+        let keyed = workflow("a", json!({"result": "condition_failed"}), now, false);
+        let out = test("event.body.n > 10", "false", json!([]));
+        let reason = "the trigger's `if` is false";
+        let now = json!({"result": "not_matched", "reason": reason, "if": out});
+        let trigger = workflow("b", json!({"result": "not_matched", "reason": reason}), now, false);
+        insta::assert_snapshot!(told(&[keyed, trigger], &[]), @"
+        evt_1  webhook POST leads  2026-03-01T09:00:00.000Z
+        a body of 12 bytes, text/plain
+
+        a: matched, and failed at once, for `if` cannot be evaluated
+          concurrency.key: `event.body.who` is missing
+          if
+            true  event.body.ok
+
+        b: not matched, for the trigger's `if` is false
+          if
+            false event.body.n > 10
+        ");
     }
 
     #[test]

@@ -109,18 +109,12 @@ impl Run {
     pub fn children_of<'r>(&'r self, step: &'r Address) -> impl Iterator<Item = RunId> + 'r {
         let below = self.steps.range(step.clone()..).take_while(|(address, _)| address.as_str().starts_with(step.as_str()));
         let own = below.filter(move |(address, _)| *address == step || address.is_inside(step));
-        own.filter_map(|(_, stamped)| match &stamped.state {
-            StepState::Awaiting(awaiting) => awaiting.child,
-            StepState::Skipped
-            | StepState::Took(_)
-            | StepState::Looping(_)
-            | StepState::Repeating { .. }
-            | StepState::Waiting { .. }
-            | StepState::Started { .. }
-            | StepState::Retrying { .. }
-            | StepState::Done { .. }
-            | StepState::Failed { .. } => None,
-        })
+        own.filter_map(|(_, stamped)| stamped.state.waits_for()?.child)
+    }
+
+    /// The children that it waits for.
+    pub fn children(&self) -> impl Iterator<Item = RunId> {
+        self.steps.values().filter_map(|stamped| stamped.state.waits_for()?.child)
     }
 }
 

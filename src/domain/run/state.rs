@@ -109,6 +109,25 @@ pub enum StepState {
     },
 }
 
+impl StepState {
+    /// What it waits for: an event, a person's answer or the end of a child.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<&Awaiting> {
+        match self {
+            Self::Awaiting(awaiting) => Some(awaiting),
+            Self::Skipped
+            | Self::Took(_)
+            | Self::Looping(_)
+            | Self::Repeating { .. }
+            | Self::Waiting { .. }
+            | Self::Started { .. }
+            | Self::Retrying { .. }
+            | Self::Done { .. }
+            | Self::Failed { .. } => None,
+        }
+    }
+}
+
 /// A step's state and the time of the fact that led to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stamped {

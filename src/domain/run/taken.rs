@@ -38,7 +38,8 @@ impl Run {
                 (step, StepState::Repeating { round: round.saturating_add(1), due })
             }
             Fact::EventTaken { step, seq, output, .. } => {
-                if let Some(StepState::Awaiting(Awaiting { topic, .. })) = self.state(&step) {
+                // The answer to a question and the end of a child are waited for once.
+                if let Some(StepState::Awaiting(Awaiting { topic, child: None, question: None, .. })) = self.state(&step) {
                     let topic = Arc::clone(topic);
                     self.taken.entry(topic).or_default().insert(seq);
                 }
@@ -130,5 +131,30 @@ impl Run {
         for address in inside {
             self.steps.remove(&address);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{EventId, RunId};
+    use crate::domain::journal::Entry;
+
+    #[test]
+    fn only_events_that_others_may_wait_for_are_remembered_as_taken() {
+        let mut run = Run::new(RunId::from_bytes([1; 16]), Timestamp(0));
+        let mut add = |fact| run.apply(Entry { at: Timestamp(1), fact }).unwrap();
+        let taken = |step: &str, seq| {
+            let (step, event) = (Address::new(step), EventId::from_bytes([3; 16]));
+            Fact::EventTaken { step, event, seq, output: Arc::default() }
+        };
+        add(Fact::ChildStarted { step: Address::new("child"), run: RunId::from_bytes([2; 16]), workflow: "b".into() });
+        add(taken("child", 7));
+        add(Fact::ApprovalAsked { step: Address::new("ask"), to: "a".to_owned(), message: "b".to_owned(), until: Timestamp(9) });
+        add(taken("ask", 8));
+        add(Fact::EventAwaited { step: Address::new("wait"), topic: "paid".into(), since: Timestamp(0), until: None });
+        add(taken("wait", 9));
+        let taken: Vec<_> = run.taken.iter().map(|(topic, places)| (&**topic, places.iter().copied().collect())).collect();
+        assert_eq!(taken, [("paid", vec![9])]);
     }
 }

@@ -22,6 +22,17 @@ pub enum Trigger {
     Manual,
 }
 
+impl Trigger {
+    /// Its own `if`.
+    #[must_use]
+    pub fn condition(&self) -> Option<Code> {
+        match self {
+            Self::Event(trigger) => trigger.condition,
+            Self::Webhook(_) | Self::Schedule(_) | Self::Run(_) | Self::Manual => None,
+        }
+    }
+}
+
 /// An event that a workflow emitted, by its type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventTrigger {

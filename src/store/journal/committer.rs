@@ -6,12 +6,14 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Job;
+use super::doubt::Doubtful;
 use super::feed::{Feed, Waiting, admitted};
 use crate::store::outage::Outage;
 use crate::store::{Accepted, Store, StoreError, Written};
 
 /// The most writes that go into one batch.
 const BATCH_LIMIT: usize = 1024;
+
 /// The committer: run it as a task. It ends once every [`Journal`] is dropped and the queue is empty.
 pub struct Committer {
     pub(super) store: Arc<dyn Store>,
@@ -19,14 +21,11 @@ pub struct Committer {
     pub(super) feed: mpsc::Sender<Feed>,
 }
 
-/// The most runs that are looked for after writes that failed.
-const DOUBTFUL_LIMIT: usize = 100_000;
-
 impl Committer {
     /// Writes until the last [`Journal`] is gone.
     pub async fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH_LIMIT);
-        let mut doubtful: Vec<(Feed, Waiting)> = Vec::new();
+        let mut doubtful = Doubtful::default();
         let mut outage = Outage::default();
         while 0 < self.queue.recv_many(&mut jobs, BATCH_LIMIT).await {
             let mut writes = Vec::with_capacity(jobs.len());
@@ -39,6 +38,9 @@ impl Committer {
                 Ok(written) => {
                     outage.written(&written);
                     for (written, (feed, waiting, done)) in written.into_iter().zip(waiting) {
+                        if !matches!(written, Written::Refused(_)) {
+                            doubtful.settle(&feed);
+                        }
                         self.tell(&written, feed, waiting).await;
                         answer(done, Ok(written));
                     }
@@ -46,9 +48,9 @@ impl Committer {
                 }
                 Err(error) => {
                     outage.failed(&error, waiting.len());
-                    for (mut feed, waiting, done) in waiting {
-                        self.tell_posted(&mut feed).await;
-                        doubt(&mut doubtful, feed, &waiting);
+                    for (feed, waiting, done) in waiting {
+                        self.tell_posted(&feed).await;
+                        doubtful.add(feed, &waiting);
                         answer(done, Err(error.clone()));
                     }
                 }
@@ -77,56 +79,23 @@ impl Committer {
     }
 
     /// What reached the disk all the same may be waited for, and nobody may write again for long: to look costs little.
-    async fn tell_posted(&self, feed: &mut Vec<Feed>) {
-        let posted: Vec<Feed> = feed.extract_if(.., |item| matches!(item, Feed::Posted(_))).collect();
-        for item in posted {
-            if self.feed.send(item).await.is_err() {
+    async fn tell_posted(&self, feed: &[Feed]) {
+        for item in feed {
+            if let Feed::Posted(topic) = item
+                && self.feed.send(Feed::Posted(*topic)).await.is_err()
+            {
                 return;
             }
         }
     }
 
-    /// A write that reported an error may have reached the disk all the same, and its sender's retry
-    /// is then a repeat that starts nothing: so runs of failed writes are looked for, and begun if they are there.
-    async fn resolve(&self, doubtful: &mut Vec<(Feed, Waiting)>) {
-        for (item, waiting) in std::mem::take(doubtful) {
-            let run = match &item {
-                Feed::Run(fresh) => fresh.run.id,
-                Feed::Cancel(run) | Feed::Later(run, ..) | Feed::Moved(run, _) => *run,
-                // To look once more costs little.
-                Feed::Posted(_) => {
-                    if self.feed.send(item).await.is_err() {
-                        return;
-                    }
-                    continue;
-                }
-            };
-            match self.store.run(run).await {
-                Ok(Some(head)) if !head.status.is_final() => {
-                    let item = match (item, head.wake) {
-                        (Feed::Run(fresh), Some(wake)) => Feed::Later(run, fresh.run.lane, wake),
-                        (item, _) => item,
-                    };
-                    waiting.keep(usize::from(matches!(item, Feed::Run(_))));
-                    if self.feed.send(item).await.is_err() {
-                        return;
-                    }
-                }
-                Ok(_) => {}
-                Err(_still_failing) => doubtful.push((item, waiting)),
+    async fn resolve(&self, doubtful: &mut Doubtful) {
+        for (item, waiting) in doubtful.resolve(&*self.store).await {
+            waiting.keep(usize::from(matches!(item, Feed::Run(_))));
+            if self.feed.send(item).await.is_err() {
+                return;
             }
         }
-    }
-}
-
-fn doubt(doubtful: &mut Vec<(Feed, Waiting)>, feed: Vec<Feed>, waiting: &Waiting) {
-    for item in feed {
-        if DOUBTFUL_LIMIT <= doubtful.len() {
-            tracing::error!("too many writes have failed; runs of theirs that reached the disk go on at the next start");
-            return;
-        }
-        let runs = usize::from(matches!(item, Feed::Run(_)));
-        doubtful.push((item, Waiting::new(&waiting.count, runs)));
     }
 }
 

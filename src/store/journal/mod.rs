@@ -1,6 +1,8 @@
-//! What intake and executor write through. `committer.rs` is the task that does it, `feed.rs` what the executor is told.
+//! What intake and executor write through. `committer.rs` is the task that does it, `feed.rs` what the executor
+//! is told, `doubt.rs` what becomes of writes that failed.
 
 mod committer;
+mod doubt;
 mod feed;
 
 use std::collections::HashSet;

@@ -17,7 +17,7 @@ use crate::domain::{Map, Value};
 use crate::store::RunHead;
 use crate::workflow::catalog::Loaded;
 use crate::workflow::matching::condition::{self, Explained, Outcome, Part, PartKind};
-use crate::workflow::matching::{self, Arrived, Decision, IF_IS_FALSE};
+use crate::workflow::matching::{self, Arrived, Decision};
 use crate::workflow::problem::Problem;
 
 /// What became of an event at one workflow, best first.
@@ -131,17 +131,18 @@ fn now(web: &Web, event: &Event, arrived: &Arrived<'_>, loaded: &Loaded, run: Op
             shown
         })
         .collect();
-    let reasons: Result<Vec<_>, ()> = concerns.into_iter().map(|concerns| concerns.err().ok_or(())).collect();
-    if let Ok(reasons) = reasons {
+    let concerned: Vec<usize> = concerns.iter().enumerate().filter(|(_, concerns)| concerns.is_ok()).map(|(index, _)| index).collect();
+    if concerned.is_empty() {
+        let reasons: Vec<_> = concerns.into_iter().filter_map(Result::err).collect();
         let reason = Some(matching::none_concerned(&reasons));
         return Now { verdict: Verdict::NotConcerned, reason, triggers, condition: None };
     }
     // Where there was no run, nothing is left of the id it would have had.
     let run = run.unwrap_or_else(|| RunId::from_bytes(event.head.id.to_bytes()));
-    let (decision, condition) = matching::explain(loaded, event, run, &web.intake.secrets);
+    let (decision, condition) = matching::explain(loaded, &concerned, event, run, &web.intake.secrets);
     let (verdict, reason) = match decision {
         Decision::Matched => (Verdict::Matched, None),
-        Decision::NotMatched => (Verdict::NotMatched, Some(IF_IS_FALSE.to_owned())),
+        Decision::NotMatched(reason) => (Verdict::NotMatched, Some(reason)),
         Decision::Failed(failure) => (Verdict::ConditionFailed, Some(failure.message)),
     };
     Now { verdict, reason, triggers, condition }

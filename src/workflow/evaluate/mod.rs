@@ -238,18 +238,8 @@ fn set_undone(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run) {
 /// What `approval.link` is to a step.
 #[must_use]
 pub fn link(todo: &Todo<'_>, run: &Run, shell: &Shell<'_>) -> Option<String> {
-    match &run.steps.get(todo.approval.as_ref()?)?.state {
-        StepState::Awaiting(awaiting) => Some((shell.link)(run.id, awaiting.question?)),
-        StepState::Skipped
-        | StepState::Took(_)
-        | StepState::Looping(_)
-        | StepState::Repeating { .. }
-        | StepState::Waiting { .. }
-        | StepState::Started { .. }
-        | StepState::Retrying { .. }
-        | StepState::Done { .. }
-        | StepState::Failed { .. } => None,
-    }
+    let question = run.steps.get(todo.approval.as_ref()?)?.state.waits_for()?.question?;
+    Some((shell.link)(run.id, question))
 }
 
 /// Inside a loop, `steps.ID` of a step of the loop is the one of the same iteration.

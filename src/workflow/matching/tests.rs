@@ -111,11 +111,11 @@ fn the_condition_and_the_key_are_evaluated_for_the_event() {
         let catalog = catalog(&[("a", &format!("{hook}\nif: '{condition}'\nsteps: []\n"))]);
         let event = Event::new(head(Source::Webhook, "POST", "a"), body.into());
         let loaded = catalog.get("a").unwrap();
-        let (decision, explained) = explain(loaded, &event, RunId::new(PARTS), &Arc::default());
+        let (decision, explained) = explain(loaded, &[0], &event, RunId::new(PARTS), &Arc::default());
         let started = match start::consider(loaded, None, &event, RunId::new(PARTS), &Secrets::default()) {
             start::Considered::Starts(run) if run.facts.is_empty() => Decision::Matched,
             start::Considered::Starts(_) => decision.clone(),
-            start::Considered::NotMatched(_) => Decision::NotMatched,
+            start::Considered::NotMatched(reason) => Decision::NotMatched(reason.to_owned()),
         };
         assert_eq!(started, decision);
         (decision, explained.unwrap().part.outcome, dedupe_key(loaded, 0, &event).unwrap(), dedupe_key(loaded, 1, &event))
@@ -124,7 +124,7 @@ fn the_condition_and_the_key_are_evaluated_for_the_event() {
     assert_eq!((decision, outcome, none), (Decision::Matched, condition::Outcome::True, None));
     assert!(key.unwrap_err().message.contains("workflows/a.yaml:1:"));
     let (decision, outcome, ..) = of("event.body.n > 1", "{\"n\": 1}");
-    assert_eq!((decision, outcome), (Decision::NotMatched, condition::Outcome::False));
+    assert_eq!((decision, outcome), (Decision::NotMatched(start::IF_IS_FALSE.to_owned()), condition::Outcome::False));
     let (decision, outcome, ..) = of("event.body.n.x", "{\"n\": 1}");
     assert!(matches!((decision, outcome), (Decision::Failed(_), condition::Outcome::Failed(_))));
 }

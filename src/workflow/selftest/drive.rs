@@ -11,13 +11,11 @@ use super::trace::{Ended, Trace};
 use crate::domain::event::Event;
 use crate::domain::id::{Parts, RunId};
 use crate::domain::journal::Outcome;
-use crate::domain::run::Status;
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::Trigger;
 use crate::script::check_body;
 use crate::workflow::catalog::{Catalog, Loaded};
-use crate::workflow::start::{self, Considered};
+use crate::workflow::start;
 
 /// The most turns of a case: a run that takes more does not end.
 const TURNS: u32 = 200_000;
@@ -61,24 +59,14 @@ fn begin<'d>(scene: &Scene<'d>, stage: &mut Stage<'_, '_, '_>, now: Timestamp) -
     let id = RunId::new(Parts { time_ms: u64::try_from(now.0).unwrap_or(0), counter: 0, chance: 1, shard: 0 });
     let (mut events, mut first) = (Vec::new(), None);
     for event in scene.events {
-        let trigger = super::event::trigger(scene.loaded, &event.head.kind);
-        if is_other_outcome(trigger, event) {
-            continue;
-        }
-        if let Considered::Starts(run) = start::consider(scene.loaded, trigger, event, id, stage.secrets) {
+        let concerned = super::event::concerned(scene.loaded, event);
+        let triggers = concerned.into_iter().map(|trigger| (scene.loaded, trigger));
+        if let Some(run) = start::consider_all(triggers, event, || id, stage.secrets).0.pop() {
             events.push(Arc::clone(event));
-            first.get_or_insert(*run);
+            first.get_or_insert(run);
         }
     }
     first.map(|run| Hand::new(scene.loaded, run, &events, now)).transpose()
-}
-
-/// Whether a `run` trigger waits for another end than this one.
-fn is_other_outcome(trigger: Option<&Trigger>, event: &Event) -> bool {
-    let Some(Trigger::Run(trigger)) = trigger else { return false };
-    let body: crate::domain::Value = serde_json::from_slice(&event.body).unwrap_or_default();
-    let status = body.get("status").and_then(|status| serde_json::from_value::<Status>(status.clone()).ok());
-    status.is_some_and(|status| !trigger.outcomes.contains(&status))
 }
 
 fn go<'d>(root: Hand<'d>, stage: &mut Stage<'d, '_, '_>, mut cancel: Option<Timestamp>) -> Result<Outcome, String> {

@@ -15,14 +15,35 @@ use crate::workflow::inside::RUN_ENDED;
 const JSON: &str = "application/json";
 
 /// The trigger that an event of this type comes through: the one that names the type, else the first.
-pub(super) fn trigger<'w>(loaded: &'w Loaded, kind: &str) -> Option<&'w Trigger> {
+fn trigger<'w>(loaded: &'w Loaded, kind: &str) -> Option<&'w Trigger> {
     let triggers = &loaded.workflow.triggers;
-    let named = triggers.iter().find(|trigger| match trigger {
+    triggers.iter().find(|trigger| names(trigger, kind)).or(triggers.first())
+}
+
+fn names(trigger: &Trigger, kind: &str) -> bool {
+    match trigger {
         Trigger::Event(event) => *event.kind == *kind,
         Trigger::Run(_) => kind == RUN_ENDED,
         Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Manual => false,
-    });
-    named.or(triggers.first())
+    }
+}
+
+/// The triggers that an event concerns; nothing in place of one where the workflow has none.
+pub(super) fn concerned<'w>(loaded: &'w Loaded, event: &Event) -> Vec<Option<&'w Trigger>> {
+    let named: Vec<&Trigger> = loaded.workflow.triggers.iter().filter(|trigger| names(trigger, &event.head.kind)).collect();
+    if named.is_empty() {
+        return vec![loaded.workflow.triggers.first()];
+    }
+    let body: Value = serde_json::from_slice(&event.body).unwrap_or_default();
+    named.into_iter().filter(|trigger| !is_other_end(trigger, &body)).map(Some).collect()
+}
+
+/// Whether a `run` trigger waits for another end than this one: of another workflow, or another outcome.
+fn is_other_end(trigger: &Trigger, body: &Value) -> bool {
+    let Trigger::Run(trigger) = trigger else { return false };
+    let workflow = body.get("workflow").and_then(Value::as_str);
+    let status = body.get("status").and_then(|status| serde_json::from_value::<Status>(status.clone()).ok());
+    workflow.is_some_and(|workflow| *workflow != *trigger.workflow) || status.is_some_and(|status| !trigger.outcomes.contains(&status))
 }
 
 /// Makes the event.

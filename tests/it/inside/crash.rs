@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hence::store::Store;
 use hence::store::kv::Kv;
@@ -10,7 +11,7 @@ use hence::store::kv::faulty::{Death, Faulty};
 use hence::store::kv::memory::Memory;
 use serde_json::json;
 
-use super::project;
+use super::{gated, project};
 use crate::support::{Life, Project, Recorder, TestApp};
 
 const FIRST: &str = "
@@ -127,4 +128,33 @@ fn a_crash_at_any_write_neither_loses_nor_repeats_what_is_emitted() {
             assert_eq!(inputs.len(), 4, "{at}: {inputs:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_at_first_begins_once() {
+    let emitter = "when: [manual]\nsteps:\n  - {call: http.get, with: {url: http://crm.test/held}}\n  - {emit: order.paid}\n";
+    let told = "when: [{event: {type: order.paid}}]\nsteps: [{call: http.get, with: {url: http://crm.test/told}}]\n";
+    let project = project(&[("emitter", emitter), ("told", told)]);
+    let (recorder, gate) = gated();
+    let faulty = Arc::new(Faulty::new(Memory::default()));
+    let life = Life { kv: Arc::clone(&faulty) as Arc<dyn Kv>, ..Life::new(Arc::clone(&recorder)) };
+    let app = TestApp::resume(&project, life).await.unwrap();
+    app.begin("emitter", json!({})).await;
+    recorder.reached(1).await;
+    faulty.set_full(true);
+    let before = faulty.writes();
+    gate.open();
+    // The facts are tried again each second.
+    while faulty.writes() < before + 4 {
+        app.clock.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+    faulty.set_full(false);
+    while app.all_runs().await.iter().filter(|run| run.status.is_final()).count() < 2 {
+        app.clock.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+    app.app.stop().await;
+    let calls: Vec<_> = recorder.calls().into_iter().map(|call| call.with["url"].clone()).collect();
+    assert_eq!(calls, ["http://crm.test/held", "http://crm.test/told"]);
 }

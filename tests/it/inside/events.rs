@@ -51,6 +51,19 @@ async fn an_event_starts_those_that_listen_to_its_type() {
 }
 
 #[tokio::test]
+async fn a_workflow_that_listens_twice_is_started_once() {
+    let twice = "when:\n  - event: {type: order.paid, if: event.body.n > 99}\n  - event: {type: order.paid}\n  - event: {type: order.paid, if: event.body.n > 1}\n  - run: {workflow: emitter}\n  - run: {workflow: emitter, outcome: succeeded}\nsteps: []\n";
+    let project = project(&[("emitter", EMITTER), ("twice", twice)]);
+    let app = TestApp::start(&project, Recorder::fine()).await;
+    app.begin("emitter", json!({"n": 2})).await;
+    let runs = all_ended(&app, 3).await;
+    for run in runs.iter().filter(|run| *run.workflow == *"twice") {
+        let shown = app.get(&format!("/events/{}", run.event)).await.body;
+        assert_eq!(shown["matches"], json!([{"workflow": "twice", "run": run.id}]));
+    }
+}
+
+#[tokio::test]
 async fn an_event_without_listeners_is_kept() {
     let project = project(&[("emitter", EMITTER)]);
     let app = TestApp::start(&project, Recorder::fine()).await;

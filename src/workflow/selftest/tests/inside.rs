@@ -351,3 +351,25 @@ cases:
 ";
     assert_eq!(outcome_beside(workflow, &[("billing", BILLING)], cases).0, "");
 }
+
+#[test]
+fn each_trigger_is_asked_whether_it_takes_the_event() {
+    let workflow = "
+when:
+  - {run: {workflow: billing, outcome: failed}}
+  - {run: {workflow: shipping}}
+  - {event: {type: paid, if: event.body.n > 10}}
+  - {event: {type: paid, if: event.body.n < 5}}
+steps: [{stop: event.body.n ?? event.body.workflow}]
+";
+    let shipping = "when: [manual]\nsteps: []\n";
+    let cases = "
+cases:
+  - {name: the second of two ends, event: {type: run.ended, body: {workflow: shipping, status: succeeded}}, expect: {output: shipping}}
+  - {name: another outcome, event: {type: run.ended, body: {workflow: billing, status: succeeded}}, expect: {status: not_matched}}
+  - {name: the first of two types, event: {type: paid, body: {n: 11}}, expect: {output: 11}}
+  - {name: the second of two types, event: {type: paid, body: {n: 1}}, expect: {output: 1}}
+  - {name: neither, event: {type: paid, body: {n: 7}}, expect: {status: not_matched}}
+";
+    assert_eq!(outcome_beside(workflow, &[("billing", BILLING), ("shipping", shipping)], cases).0, "");
+}
