@@ -47,6 +47,8 @@ pub(super) enum End {
     Parked(Option<Timestamp>),
     /// It has not begun, and begins then, in this lane.
     NotYet(Timestamp, Option<Lane>),
+    /// It could not be read; it is tried again then.
+    Unread(Timestamp),
     /// It goes on at the next start, or where its new owner is.
     Released,
     /// The driver itself failed.
@@ -99,7 +101,7 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
         Ok(Opened::NotYet(due, lane)) => return End::NotYet(due, lane),
         Err(Closed::Store(error)) => {
             tracing::error!(run.id = %run, error = %error, "the run cannot be read now; it is tried again in a moment");
-            return End::Parked(Some(executor.clock.now().after(AGAIN)));
+            return End::Unread(executor.clock.now().after(AGAIN));
         }
         Err(Closed::Broken(why)) => {
             tracing::error!(run.id = %run, error = why, "the run cannot go on; it is tried again at the next start");
