@@ -73,12 +73,17 @@ impl Driver<'_> {
 
     /// Whether a call is in hand that has to be taken back if it succeeds: the steps have failed beside it.
     pub(super) fn waits_to_undo(&self, calling: &[Address]) -> bool {
+        self.has_to_see(calling) && has_failed(&self.loaded.workflow, &self.run)
+    }
+
+    /// Whether a call is in hand that has to be taken back if it succeeds and the run fails, now or later.
+    pub(super) fn has_to_see(&self, calling: &[Address]) -> bool {
         let workflow = &self.loaded.workflow;
         let has_undo = |address: &Address| {
             let step = workflow.step(&address.outside_loops());
             matches!(step, Some(Step { kind: StepKind::Call(call), .. }) if !call.undo.is_empty())
         };
-        calling.iter().any(has_undo) && has_failed(workflow, &self.run)
+        calling.iter().any(has_undo)
     }
 
     /// A call has ended, if one has: it is in hand no more, and its answer is taken in.

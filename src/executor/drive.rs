@@ -175,7 +175,20 @@ impl Driver<'_> {
                         Listened::Nothing(listens) => listens,
                     };
                     self.flush(Resting { status: Status::Waiting, wake: waits.wake, listens }, stop).await?;
-                    return Ok(End::Parked(waits.wake));
+                    if !self.has_to_see(&calling) {
+                        return Ok(End::Parked(waits.wake));
+                    }
+                    // A call that the steps went past may have to be taken back: its answer is not given up for a wait.
+                    let ended = tokio::select! {
+                        biased;
+                        () = stop.hard.cancelled() => return Ok(End::Released),
+                        ended = calls.next() => ended,
+                        () = cancel.cancelled(), if !matches!(self.run.phase, Phase::Canceling { .. }) => None,
+                        () = knock.notified() => None,
+                        () = self.wake(waits.wake) => None,
+                    };
+                    self.put_in(ended, &mut calling, &[])?;
+                    continue;
                 }
                 Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
             };
