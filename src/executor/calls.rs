@@ -5,12 +5,17 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
 use super::Stop;
 use super::drive::{Driver, Stuck};
 use super::flush::Resting;
 use super::perform::{self, CallEnd};
 use crate::domain::journal::{Address, Fact};
 use crate::domain::next::{Task, Todo, has_failed};
+use crate::domain::run::Phase;
+use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Step, StepKind};
 
 /// So long may the calls of a run go on after it was canceled.
@@ -73,12 +78,38 @@ impl Driver<'_> {
 
     /// Whether a call is in hand that has to be taken back if it succeeds: the steps have failed beside it.
     pub(super) fn waits_to_undo(&self, calling: &[Address]) -> bool {
+        self.has_to_see(calling) && has_failed(&self.loaded.workflow, &self.run)
+    }
+
+    /// Whether a call is in hand that has to be taken back if it succeeds and the run fails, now or later.
+    pub(super) fn has_to_see(&self, calling: &[Address]) -> bool {
         let workflow = &self.loaded.workflow;
         let has_undo = |address: &Address| {
             let step = workflow.step(&address.outside_loops());
             matches!(step, Some(Step { kind: StepKind::Call(call), .. }) if !call.undo.is_empty())
         };
-        calling.iter().any(has_undo) && has_failed(workflow, &self.run)
+        calling.iter().any(has_undo)
+    }
+
+    /// A call that the steps went past may have to be taken back: its answer is not given up for a wait. Whether the
+    /// server stopped meanwhile.
+    pub(super) async fn see_out<'w>(
+        &mut self,
+        calls: &mut FuturesUnordered<BoxFuture<'w, CallEnd<'w>>>,
+        calling: &mut Vec<Address>,
+        wake: Option<Timestamp>,
+        (cancel, knock, stop): (&CancellationToken, &Notify, &Stop),
+    ) -> Result<bool, Stuck> {
+        let ended = tokio::select! {
+            biased;
+            () = stop.hard.cancelled() => return Ok(true),
+            ended = calls.next() => ended,
+            () = cancel.cancelled(), if !matches!(self.run.phase, Phase::Canceling { .. }) => None,
+            () = knock.notified() => None,
+            () = self.wake(wake) => None,
+        };
+        self.put_in(ended, calling, &[])?;
+        Ok(false)
     }
 
     /// A call has ended, if one has: it is in hand no more, and its answer is taken in.

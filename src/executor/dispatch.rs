@@ -37,6 +37,9 @@ impl Ready {
 /// A run in hand.
 struct Driven {
     cancel: CancellationToken,
+    /// The cancel came while it was in hand: it may have parked just before.
+    told: bool,
+    skip: bool,
     /// Something came that it may wait for.
     knock: Arc<Notify>,
     knocked: bool,
@@ -56,6 +59,8 @@ pub(super) struct Dispatcher {
     lanes: Lanes,
     /// The lanes of parked runs that have not begun.
     entering: HashMap<RunId, Lane>,
+    /// Parked runs that could not be read, with what they are to be driven for.
+    unread: HashMap<RunId, Ready>,
 }
 
 impl Dispatcher {
@@ -74,6 +79,7 @@ impl Dispatcher {
             driven: HashMap::new(),
             lanes: Lanes::default(),
             entering: HashMap::new(),
+            unread: HashMap::new(),
         };
         let (begun, mut new): (Vec<_>, Vec<_>) = open.into_iter().partition(|run| run.begun);
         for run in &begun {
@@ -184,7 +190,8 @@ impl Dispatcher {
     }
 
     fn cancel(&mut self, run: RunId) {
-        if let Some(driven) = self.driven.get(&run) {
+        if let Some(driven) = self.driven.get_mut(&run) {
+            driven.told = true;
             driven.cancel.cancel();
         } else if let Some(ready) = self.ready.iter_mut().find(|ready| ready.run == run) {
             ready.cancel = true;
@@ -207,8 +214,11 @@ impl Dispatcher {
     }
 
     /// A run that was parked has something to do.
-    fn wake(&mut self, ready: Ready) {
+    fn wake(&mut self, mut ready: Ready) {
         self.executor.journal.found_waiting(1);
+        if let Some(Ready { cancel, skip, .. }) = self.unread.remove(&ready.run) {
+            (ready.cancel, ready.skip) = (ready.cancel || cancel, skip);
+        }
         let lane = self.entering.remove(&ready.run);
         self.enter(ready, lane);
     }
@@ -234,7 +244,8 @@ impl Dispatcher {
             if cancel {
                 token.cancel();
             }
-            self.driven.insert(run, Driven { cancel: token.clone(), knock: Arc::clone(&knock), knocked: false });
+            let driven = Driven { cancel: token.clone(), told: false, skip, knock: Arc::clone(&knock), knocked: false };
+            self.driven.insert(run, driven);
             self.executor.journal.begun(run);
             let report = Report { run, end: Some(End::Lost), to: self.ended.clone() };
             let claim = Claim { run, fresh, cancel: token, knock, skip };
@@ -249,13 +260,21 @@ impl Dispatcher {
     fn take_back(&mut self, run: RunId, end: End) {
         let driven = self.driven.remove(&run);
         let canceled = driven.as_ref().is_some_and(|driven| driven.cancel.is_cancelled());
+        // One that was driven because it was canceled has seen that; what it waits for now belongs to its end.
+        let told = driven.as_ref().is_some_and(|driven| driven.told);
+        let skip = driven.as_ref().is_some_and(|driven| driven.skip);
         let knocked = driven.is_some_and(|driven| driven.knocked);
         self.executor.journal.put_down(run);
         match end {
-            End::Parked(_) if canceled || knocked => {
+            End::Parked(_) if told || knocked => {
                 // It parked just before it was told: drive it again.
                 self.executor.journal.found_waiting(1);
-                self.ready.push_back(Ready { cancel: canceled, ..Ready::new(run) });
+                self.ready.push_back(Ready { cancel: told, ..Ready::new(run) });
+                return;
+            }
+            End::Unread(again) => {
+                self.unread.insert(run, Ready { cancel: canceled, skip, ..Ready::new(run) });
+                self.parked.park(run, Some(again));
                 return;
             }
             End::Parked(due) => {

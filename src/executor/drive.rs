@@ -47,6 +47,8 @@ pub(super) enum End {
     Parked(Option<Timestamp>),
     /// It has not begun, and begins then, in this lane.
     NotYet(Timestamp, Option<Lane>),
+    /// It could not be read; it is tried again then.
+    Unread(Timestamp),
     /// It goes on at the next start, or where its new owner is.
     Released,
     /// The driver itself failed.
@@ -99,7 +101,7 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
         Ok(Opened::NotYet(due, lane)) => return End::NotYet(due, lane),
         Err(Closed::Store(error)) => {
             tracing::error!(run.id = %run, error = %error, "the run cannot be read now; it is tried again in a moment");
-            return End::Parked(Some(executor.clock.now().after(AGAIN)));
+            return End::Unread(executor.clock.now().after(AGAIN));
         }
         Err(Closed::Broken(why)) => {
             tracing::error!(run.id = %run, error = why, "the run cannot go on; it is tried again at the next start");
@@ -156,21 +158,24 @@ impl Driver<'_> {
             }
             if self.waits_to_undo(&calling) {
                 self.flush(Resting::running(), stop).await?;
-                let ended = tokio::select! {
-                    biased;
-                    () = stop.hard.cancelled() => return Ok(End::Released),
-                    () = cancel.cancelled() => None,
-                    ended = calls.next() => ended,
-                };
-                self.put_in(ended, &mut calling, &[])?;
+                if self.see_out(&mut calls, &mut calling, None, (cancel, knock, stop)).await? {
+                    return Ok(End::Released);
+                }
                 continue;
             }
             let (todos, waits) = match next(workflow, &self.run, now) {
                 Next::Perform { todos, waits } => (todos, waits),
-                Next::Wait(waits) => match self.park(&waits, stop).await? {
-                    Some(end) => return Ok(end),
-                    None => continue,
-                },
+                Next::Wait(waits) => {
+                    match self.park(&waits, stop).await? {
+                        None => continue,
+                        Some(end) if !self.has_to_see(&calling) => return Ok(end),
+                        Some(_) => {}
+                    }
+                    if self.see_out(&mut calls, &mut calling, waits.wake, (cancel, knock, stop)).await? {
+                        return Ok(End::Released);
+                    }
+                    continue;
+                }
                 Next::Finish(outcome) => return self.finish(outcome, now, stop).await,
             };
             if self.listen_before_expiry(&todos, stop).await? {
@@ -298,7 +303,7 @@ impl Driver<'_> {
         Ok(())
     }
 
-    async fn wake(&self, at: Option<Timestamp>) {
+    pub(super) async fn wake(&self, at: Option<Timestamp>) {
         match at {
             Some(at) => self.executor.clock.sleep_until(at).await,
             None => std::future::pending().await,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hence::clock::Clock as _;
 use hence::domain::id::RunId;
 use hence::domain::journal::Fact;
 use hence::domain::run::Status;
@@ -346,4 +347,35 @@ steps: [{wait: 90s}, {stop: event.body.n}]
     assert_eq!(app.ended(b).await.status, Status::Succeeded);
     assert_eq!((&shown(&app, b).await["output"], &shown(&app, b).await["events"]), (&json!("3"), &json!(2)));
     nobody_waits(&app).await;
+}
+
+/// A canceled run that waits in what follows its cancel is put down like any other: it is not driven over and over.
+#[tokio::test]
+async fn a_canceled_run_that_waits_is_left_in_peace() {
+    let waits = "
+when: [{manual: }]
+steps: [{wait: 1d}]
+on_cancel: [{wait: 10d}]
+finally: [{wait: 10d}]
+";
+    let app = TestApp::start(&Project::of(waits), Recorder::fine()).await;
+    let begun = app.clock.now();
+    let run = app.begin("main", json!({})).await;
+    app.stands(run, Status::Waiting).await;
+    cancel(&app, run).await;
+    app.until(async |app| app.store.facts(run).await.unwrap().iter().any(|entry| entry.fact == Fact::CancelRequested).then_some(())).await;
+    for _ in 0..2 {
+        let journal = &app.app.intake.journal;
+        while journal.is_driven(run) || journal.waiting() != 0 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+            assert!(!journal.is_driven(run) && journal.waiting() == 0, "it is driven again");
+        }
+        // A second cancel changes nothing.
+        cancel(&app, run).await;
+    }
+    let head = app.ended(run).await;
+    assert_eq!((head.status, app.clock.now()), (Status::Canceled, begun.after(Duration::from_hours(24 * 20))));
 }

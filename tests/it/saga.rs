@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hence::clock::Clock as _;
 use hence::domain::failure::{Failure, FailureKind};
 use hence::domain::id::RunId;
 use hence::domain::journal::Fact;
@@ -180,19 +181,8 @@ async fn taking_back_goes_on_after_a_restart() {
     );
 }
 
-#[tokio::test]
-async fn a_charge_in_hand_when_the_run_fails_beside_it_is_waited_for_and_taken_back() {
-    let workflow = "
-when: [{manual: }]
-steps:
-  - parallel:
-      pay:
-        - id: charge
-          call: http.post
-          with: {url: 'http://pay.test/charges'}
-          undo: [{call: http.post, with: {url: 'http://pay.test/refunds/${steps.charge.body.id}'}}]
-      ship: [{call: http.post, with: {url: 'http://post.test/parcels'}}]
-";
+/// Parcels are refused; a charge is answered once it is released.
+fn slow_charge() -> (tokio::sync::watch::Sender<bool>, Arc<Recorder>) {
     let (release, released) = tokio::sync::watch::channel(false);
     let recorder = Recorder::with(Box::new(move |request, _| {
         let (url, mut released) = (request.with["url"].as_str().unwrap().to_owned(), released.clone());
@@ -207,6 +197,23 @@ steps:
             }
         })
     }));
+    (release, recorder)
+}
+
+#[tokio::test]
+async fn a_charge_in_hand_when_the_run_fails_beside_it_is_waited_for_and_taken_back() {
+    let workflow = "
+when: [{manual: }]
+steps:
+  - parallel:
+      pay:
+        - id: charge
+          call: http.post
+          with: {url: 'http://pay.test/charges'}
+          undo: [{call: http.post, with: {url: 'http://pay.test/refunds/${steps.charge.body.id}'}}]
+      ship: [{call: http.post, with: {url: 'http://post.test/parcels'}}]
+";
+    let (release, recorder) = slow_charge();
     let project = Project::of(workflow);
     let app = TestApp::start(&project, Arc::clone(&recorder)).await;
     let run = app.begin("main", json!({})).await;
@@ -214,6 +221,33 @@ steps:
     app.until(async |app| app.facts(run).await.iter().any(failed).then_some(())).await;
     release.send_replace(true);
     assert_eq!(app.ended(run).await.status, Status::Failed);
+    assert_eq!(called(&recorder)[2..], ["pay.test/refunds/c1"]);
+}
+
+#[tokio::test]
+async fn a_charge_in_hand_that_the_steps_went_past_is_not_given_up_for_a_wait() {
+    let workflow = "
+when: [{manual: }]
+steps:
+  - parallel:
+      pay:
+        - id: charge
+          call: http.post
+          with: {url: 'http://pay.test/charges'}
+          undo: [{call: http.post, with: {url: 'http://pay.test/refunds/${steps.charge.body.id}'}}]
+      ship: [{call: http.post, with: {url: 'http://post.test/parcels'}}]
+    on_error: continue
+  - wait: 1h
+  - fail: no parcel
+";
+    let (release, recorder) = slow_charge();
+    let project = Project::of(workflow);
+    let app = TestApp::start(&project, Arc::clone(&recorder)).await;
+    let run = app.begin("main", json!({})).await;
+    app.stands(run, Status::Waiting).await;
+    release.send_replace(true);
+    let head = app.ended(run).await;
+    assert_eq!((head.status, app.clock.now()), (Status::Failed, BEGIN.after(Duration::from_hours(1))));
     assert_eq!(called(&recorder)[2..], ["pay.test/refunds/c1"]);
 }
 
