@@ -173,6 +173,9 @@ pub(super) fn log(catalog: &Catalog, problems: &[Problem]) {
             Severity::Warning => tracing::warn!(code, "{file}:{line}:{column}: {message}"),
         }
     }
+    if catalog.workflows().len() == 0 && problems.is_empty() {
+        tracing::warn!("there is no workflow in `workflows/` of this folder; is it the right one? `hence init` writes a project that runs");
+    }
     tracing::info!(
         workflows = catalog.workflows().len(),
         hooks = catalog.routes().len(),

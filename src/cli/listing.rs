@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::client::text;
+use super::show::waits_for;
 use super::table::{brief, table};
 use super::{Exit, Format, ServerArgs, Trouble};
 use crate::clock::{Clock, SystemClock};
@@ -58,14 +59,39 @@ fn since(text: &str) -> Result<Timestamp, Trouble> {
 /// Runs for people.
 pub(super) fn table_of_runs(runs: &[Value]) -> String {
     let row = |run: &Value| {
-        let error = run.get("error").map(|error| text(error, "message")).unwrap_or_default();
-        let note = match (error, text(run, "wake"), text(run, "replay_of")) {
-            ("", "", "") => String::new(),
-            ("", "", replayed) => format!("replay of {replayed}"),
-            ("", wake, _) => wake.to_owned(),
-            (error, ..) => error.to_owned(),
-        };
-        [text(run, "id"), text(run, "workflow"), text(run, "status"), text(run, "accepted"), &brief(&note, 60)].map(str::to_owned).into()
+        let cells = [text(run, "id"), text(run, "workflow"), text(run, "status"), text(run, "accepted"), &brief(&note(run), 60)];
+        cells.map(str::to_owned).into()
     };
     table(&["RUN", "WORKFLOW", "STATUS", "ACCEPTED", "NOTE"], &runs.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Why it failed, or what it waits for, or what it is a replay of.
+fn note(run: &Value) -> String {
+    if let Some(error) = run.get("error") {
+        return text(error, "message").to_owned();
+    }
+    match (run.get("waits"), text(run, "wake"), text(run, "replay_of")) {
+        (Some(waits), ..) => waits_for(waits),
+        (None, "", "") => String::new(),
+        (None, "", replayed) => format!("replay of {replayed}"),
+        (None, wake, _) => format!("until {wake}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::note;
+    use serde_json::json;
+
+    #[test]
+    fn a_run_in_a_list_says_why_it_failed_or_what_it_waits_for() {
+        let check = |run: serde_json::Value, expected: &str| assert_eq!(note(&run), expected);
+        check(json!({"status": "failed", "error": {"message": "gone"}}), "gone");
+        check(json!({"status": "waiting", "wake": "T", "replay_of": "run_1"}), "until T");
+        check(json!({"status": "queued", "wake": "T", "waits": {"for": "throttle", "until": "T"}}), "until T (`throttle`)");
+        let turn = "for its turn: 2 runs of its kind at once (`concurrency`)";
+        check(json!({"status": "queued", "waits": {"for": "concurrency", "limit": 2}}), turn);
+        check(json!({"status": "succeeded", "replay_of": "run_1"}), "replay of run_1");
+        check(json!({"status": "succeeded"}), "");
+    }
 }

@@ -75,7 +75,7 @@ pub(super) fn print(run: &Value) {
 }
 
 /// Why a queued run has not begun.
-fn waits_for(waits: &Value) -> String {
+pub(super) fn waits_for(waits: &Value) -> String {
     let (until, number) = (text(waits, "until"), |name: &str| waits.get(name).and_then(Value::as_u64).unwrap_or_default());
     let plural = |n: u64| if n == 1 { "" } else { "s" };
     match text(waits, "for") {
@@ -143,6 +143,7 @@ mod tests {
         check(json!({"status": "waiting", "run": "run_1", "workflow": "w"}), "for run_1");
         check(json!({"status": "retrying", "due": "T", "error": {"message": "gone"}}), "gone (again at T)");
         check(json!({"status": "looping", "items": 1}), "over 1 item");
+        check(json!({"status": "dropped", "asked": "boss@example.com"}), "");
         check(json!({"status": "looping", "items": 3}), "over 3 items");
         check(json!({"status": "taken", "branch": "then"}), "then");
         check(json!({"status": "done", "output": [1]}), "[1]");

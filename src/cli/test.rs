@@ -51,6 +51,12 @@ pub(super) fn run(args: &TestArgs) -> Result<Exit, Trouble> {
         TestFormat::Text => {
             let source = |problem: &Problem| std::fs::read_to_string(args.dir.join(&*problem.file)).ok();
             say(&text::report(&tested, &source, args.coverage));
+            if summary.passed + summary.failed + summary.errors == 0 {
+                say(match args.only {
+                    Some(_) => "no test has this in its name, or in its workflow's",
+                    None => "no test was found: those of `workflows/NAME.yaml` are in `workflows/NAME.test.yaml`",
+                });
+            }
         }
         TestFormat::Json => say_json(&report(&tested, &summary, args.coverage)),
         TestFormat::Junit => say(&junit::report(&tested)),

@@ -15,6 +15,7 @@ use crate::clock::Wait;
 use crate::domain::admission::Lane;
 use crate::domain::id::RunId;
 use crate::domain::time::Timestamp;
+use crate::domain::workflow::Mode;
 use crate::store::{Feed, FreshRun, OpenRun};
 
 /// Beyond this many, a ready run's event is read from the store again instead of kept in memory.
@@ -25,12 +26,12 @@ struct Ready {
     run: RunId,
     fresh: Option<Box<FreshRun>>,
     cancel: bool,
-    skip: bool,
+    skip: Option<Mode>,
 }
 
 impl Ready {
     fn new(run: RunId) -> Self {
-        Self { run, fresh: None, cancel: false, skip: false }
+        Self { run, fresh: None, cancel: false, skip: None }
     }
 }
 
@@ -231,7 +232,7 @@ impl Dispatcher {
         };
         let Moves { begin, cancel, skip } = self.lanes.enter(ready.run, lane);
         self.ready.extend(begin.into_iter().map(Ready::new));
-        self.ready.extend(skip.into_iter().map(|run| Ready { skip: true, ..Ready::new(run) }));
+        self.ready.extend(skip.into_iter().map(|run| Ready { skip: Some(lane.mode), ..Ready::new(run) }));
         for run in cancel {
             self.cancel(run);
         }

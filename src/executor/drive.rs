@@ -19,6 +19,7 @@ use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::next::{Next, Task, Todo, Waits, deadline, next};
 use crate::domain::run::{Impossible, Phase, Run, Stamped, Status, StepState};
 use crate::domain::time::Timestamp;
+use crate::domain::workflow::Mode;
 use crate::script::Scope;
 use crate::store::{Accept, CommitError, FreshRun};
 use crate::workflow::catalog::Loaded;
@@ -34,8 +35,8 @@ pub(super) struct Claim {
     pub(super) cancel: CancellationToken,
     /// Something came that it may wait for.
     pub(super) knock: Arc<Notify>,
-    /// There is no room for it, and it is left undone then.
-    pub(super) skip: bool,
+    /// There is no room for it, and it is left undone then, as this mode of its lane says.
+    pub(super) skip: Option<Mode>,
 }
 
 /// How driving ended.
@@ -108,7 +109,10 @@ pub(super) async fn drive(executor: &Executor, claim: Claim, stop: &Stop) -> End
             return End::Released;
         }
     };
-    let begun = if skip { driver.skip() } else { driver.begin(cancel.is_cancelled()) };
+    let begun = match skip {
+        Some(mode) => driver.skip(mode),
+        None => driver.begin(cancel.is_cancelled()),
+    };
     if let Err(error) = begun {
         return give_up(run, &error);
     }
@@ -138,9 +142,12 @@ impl Driver<'_> {
     }
 
     /// There was no room for it in its lane.
-    fn skip(&mut self) -> Result<(), Stuck> {
+    fn skip(&mut self, mode: Mode) -> Result<(), Stuck> {
         let now = self.executor.clock.now();
-        let reason = "another run of its kind was under way, and `concurrency.mode` says not to wait";
+        let reason = match mode {
+            Mode::Restart => "a newer run of its kind came before its turn, and `concurrency.mode` is `restart`",
+            Mode::Skip | Mode::Queue => "another run of its kind was under way, and `concurrency.mode` says not to wait",
+        };
         self.record(now, Fact::RunSkipped { reason: reason.into() })
     }
 

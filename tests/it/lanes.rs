@@ -185,6 +185,7 @@ async fn a_new_run_cancels_the_one_that_calls_and_the_answer_is_kept() {
     let between = begin(&app, "", "2").await;
     let new = begin(&app, "", "3").await;
     assert_eq!(app.ended(between).await.status, Status::Canceled);
+    assert!(shown(&app, between).await["skipped"].as_str().unwrap().contains("a newer run"), "it did wait; the newer one is the reason");
     gates.open("1");
     app.recorder.reached(2).await;
     assert_eq!(called(&app.recorder), ["1", "gone-1"], "the new one does not begin before the old one has ended");
@@ -207,6 +208,8 @@ async fn a_new_run_cancels_one_that_is_parked() {
     app.stands(old, Status::Waiting).await;
     let new = begin(&app, "", "2").await;
     app.stands(old, Status::Canceled).await;
+    let wait = shown(&app, old).await["steps"][0].clone();
+    assert_eq!((&wait["status"], &wait["due"]), (&json!("dropped"), &json!(null)), "a run that has ended waits for nothing");
     app.stands(new, Status::Waiting).await;
     app.app.stop().await;
     let app = TestApp::resume(&project, life).await.unwrap();

@@ -104,7 +104,7 @@ fn errors(page: &mut Page, planned: &Planned<'_>) {
         more => format!("{} workflows keep their last good revision: {}.", more.len(), more.join(", ")),
     };
     let restart = if kept.is_empty() { "" } else { " A restart has no such revision to fall back on." };
-    page.line(0, &format!("{} in {}. {then}{restart}", count(planned.errors.len(), "error"), planned.dir.display()));
+    page.line(0, &format!("{} in the files. {then}{restart}", count(planned.errors.len(), "error")));
     page.text.push('\n');
 }
 

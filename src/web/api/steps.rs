@@ -7,6 +7,7 @@ use crate::domain::journal::{Entry, Fact};
 
 /// One line per step, in the order in which something first happened to each. The first `reused` facts are an earlier run's.
 pub(super) fn steps(entries: &[Entry], reused: usize) -> Vec<Value> {
+    let has_ended = entries.iter().skip(reused).any(|entry| matches!(entry.fact, Fact::RunFinished { .. }));
     let mut order = Vec::new();
     let mut shown = std::collections::HashMap::new();
     for (position, Entry { at, fact }) in entries.iter().enumerate() {
@@ -75,5 +76,16 @@ pub(super) fn steps(entries: &[Entry], reused: usize) -> Vec<Value> {
         }
         shown.insert(step, line);
     }
-    order.into_iter().filter_map(|step| shown.remove(step)).collect()
+    let steps = order.into_iter().filter_map(|step| shown.remove(step));
+    if has_ended { steps.map(dropped).collect() } else { steps.collect() }
+}
+
+/// A step of a run that has ended: it waits for nothing any more.
+fn dropped(mut step: Value) -> Value {
+    let is_open = matches!(step.get("status").and_then(Value::as_str), Some("waiting" | "looping" | "retrying"));
+    if let (true, Value::Object(map)) = (is_open, &mut step) {
+        map.insert("status".to_owned(), json!("dropped"));
+        map.remove("due");
+    }
+    step
 }

@@ -172,7 +172,9 @@ fn list(value: Value) -> Result<Value, Failure> {
         }
         Value::Object(_) => "a map: use `event.body.entries()` or `.values()`, which give lists",
         Value::Null => "missing: write `?? []` if it may be",
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => "a single value",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text: `.split(\",\")` makes a list of one",
     };
     Err(Failure::new(FailureKind::BadInput, format!("`foreach` needs a list, and this is {kind}")))
 }
@@ -314,4 +316,20 @@ pub fn scope_of(loaded: &Loaded, run: &Run, events: &[Arc<Event>]) -> Scope {
         scope.set_vars(&run.vars);
     }
     scope
+}
+
+#[cfg(test)]
+mod tests {
+    use super::list;
+    use serde_json::json;
+
+    #[test]
+    fn a_loop_over_what_is_no_list_says_what_it_got() {
+        let check = |value, expected: &str| assert!(list(value).unwrap_err().message.ends_with(expected), "{expected}");
+        check(json!("a,b"), "this is a text: `.split(\",\")` makes a list of one");
+        check(json!(7), "this is a number");
+        check(json!(true), "this is true or false");
+        check(json!(null), "this is missing: write `?? []` if it may be");
+        assert_eq!(list(json!([1])).unwrap(), json!([1]));
+    }
 }

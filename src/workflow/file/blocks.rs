@@ -17,7 +17,8 @@ const ROUNDS_DEFAULT: u32 = 100;
 
 pub(super) fn read_switch(entry: &Entry, fields: &mut Fields<'_>, depth: usize, report: &mut Report) -> Option<KindFile> {
     let on = code(&entry.value, "switch", report);
-    let cases = fields.required("cases", "{paid: [{stop: 1}]}", report).map(|node| named_blocks(node, "cases", depth, report));
+    let cases =
+        fields.required_by("`switch`", "cases", "{paid: [{stop: 1}]}", report).map(|node| named_blocks(node, "cases", depth, report));
     let default = inner(fields, "default", depth, report);
     Some(KindFile::Switch { on: on?, cases: cases?, default })
 }
@@ -26,19 +27,21 @@ pub(super) fn read_foreach(entry: &Entry, fields: &mut Fields<'_>, depth: usize,
     let items = code(&entry.value, "foreach", report);
     let name = fields.optional("as").and_then(|node| text(node, "as", report));
     let parallel = fields.optional("parallel").and_then(|node| whole(node, "parallel", 1..=PARALLEL_LIMIT, report));
-    let steps = needed(fields, depth, report);
+    let steps = needed("`foreach`", fields, depth, report);
     Some(KindFile::Foreach { items: items?, name, parallel: parallel.unwrap_or(1), steps })
 }
 
 pub(super) fn read_repeat(entry: &Entry, fields: &mut Fields<'_>, depth: usize, report: &mut Report) -> Option<KindFile> {
-    let rule = Fields::open(&entry.value, "`repeat`", entry.span, report).and_then(|mut rule| {
-        let until = rule.required("until", "steps.poll.body.done", report).and_then(|node| code(node, "until", report));
-        let every = rule.optional("every").and_then(|node| some_duration(node, "every", report));
-        let at_most = rule.optional("at_most").and_then(|node| whole(node, "at_most", 1..=ROUNDS_LIMIT, report));
-        rule.close(report);
-        Some((until?, every.unwrap_or(Duration::ZERO), at_most.unwrap_or(ROUNDS_DEFAULT)))
-    });
-    let steps = needed(fields, depth, report);
+    let rule = Fields::open_as(&entry.value, "`repeat`", entry.span, "repeat: {until: steps.poll.body.done, every: 30s}", report).and_then(
+        |mut rule| {
+            let until = rule.required("until", "steps.poll.body.done", report).and_then(|node| code(node, "until", report));
+            let every = rule.optional("every").and_then(|node| some_duration(node, "every", report));
+            let at_most = rule.optional("at_most").and_then(|node| whole(node, "at_most", 1..=ROUNDS_LIMIT, report));
+            rule.close(report);
+            Some((until?, every.unwrap_or(Duration::ZERO), at_most.unwrap_or(ROUNDS_DEFAULT)))
+        },
+    );
+    let steps = needed("`repeat`", fields, depth, report);
     let (until, every, at_most) = rule?;
     Some(KindFile::Repeat { until, every, at_most, steps })
 }
@@ -82,8 +85,8 @@ fn read_wait_event(mut fields: Fields<'_>, depth: usize, report: &mut Report) ->
 }
 
 /// `steps`, which a loop must have.
-fn needed(fields: &mut Fields<'_>, depth: usize, report: &mut Report) -> Vec<StepFile> {
-    let node = fields.required("steps", "[{call: http.get, with: {url: …}}]", report);
+fn needed(who: &str, fields: &mut Fields<'_>, depth: usize, report: &mut Report) -> Vec<StepFile> {
+    let node = fields.required_by(who, "steps", "[{call: http.get, with: {url: …}}]", report);
     node.map(|node| read_block(node, "steps", depth + 1, report)).unwrap_or_default()
 }
 

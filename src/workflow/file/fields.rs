@@ -17,10 +17,19 @@ pub struct Fields<'n> {
 impl<'n> Fields<'n> {
     /// Begins to read `node`; `what` it is, for a person: `a webhook`. Nothing, and a problem, when it is no map.
     pub fn open(node: &'n Node, what: &'static str, span: Span, report: &mut Report) -> Option<Self> {
+        Self::open_or(node, what, span, "write `key: value` lines, indented below it", report)
+    }
+
+    /// The same for a map whose shortest form is worth showing: `concurrency: {limit: 1}`.
+    pub fn open_as(node: &'n Node, what: &'static str, span: Span, example: &str, report: &mut Report) -> Option<Self> {
+        Self::open_or(node, what, span, &format!("write `{example}`"), report)
+    }
+
+    fn open_or(node: &'n Node, what: &'static str, span: Span, help: &str, report: &mut Report) -> Option<Self> {
         let Kind::Map(entries) = &node.kind else {
             let span = if node.kind == Kind::Null { span } else { node.span };
             let message = format!("{what} is a map of keys and values, not {}", node.kind_name());
-            report.error(codes::WRONG_TYPE, span, message, "write `key: value` lines, indented below it");
+            report.error(codes::WRONG_TYPE, span, message, help);
             return None;
         };
         Some(Self { what, span, entries, known: Vec::new() })
@@ -41,9 +50,14 @@ impl<'n> Fields<'n> {
 
     /// The value of a key that must be there.
     pub fn required(&mut self, key: &'static str, example: &str, report: &mut Report) -> Option<&'n Node> {
+        self.required_by(self.what, key, example, report)
+    }
+
+    /// The same where another key beside it asks for it: `foreach` for `steps`.
+    pub fn required_by(&mut self, who: &str, key: &'static str, example: &str, report: &mut Report) -> Option<&'n Node> {
         let found = self.optional(key);
         if found.is_none() {
-            let message = format!("{} needs `{key}`", self.what);
+            let message = format!("{who} needs `{key}`");
             report.error(codes::MISSING_KEY, self.span, message, format!("add `{key}: {example}`"));
         }
         found

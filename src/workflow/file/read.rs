@@ -16,7 +16,12 @@ fn wrong(node: &Node, key: &str, expected: &str, help: impl Into<String>, report
 /// Text; a number or `true` is taken as written.
 pub(crate) fn text(node: &Node, key: &str, report: &mut Report) -> Option<At<Arc<str>>> {
     if node.as_text().is_none() {
-        wrong(node, key, "text", format!("write `{key}: some text`"), report);
+        let help = match key {
+            "emit" => "write `emit: order.paid`; its body stands beside it, as in `with: {order: 7}`".to_owned(),
+            "run" => "write `run: send-letter`; what it is given stands beside it, as in `with: {order: 7}`".to_owned(),
+            _ => format!("write `{key}: some text`"),
+        };
+        wrong(node, key, "text", help, report);
         return None;
     }
     Some(At { value: Arc::clone(&node.raw), span: node.span })

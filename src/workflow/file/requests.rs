@@ -10,7 +10,8 @@ use crate::workflow::problem::codes;
 use crate::workflow::yaml::Entry;
 
 pub(super) fn read_approve(entry: &Entry, depth: usize, report: &mut Report) -> Option<KindFile> {
-    let mut fields = Fields::open(&entry.value, "`approve`", entry.span, report)?;
+    let mut fields =
+        Fields::open_as(&entry.value, "`approve`", entry.span, "approve: {to: boss@example.com, message: Refund it?}", report)?;
     let to = fields.required("to", "boss@example.com", report).and_then(|node| code(node, "to", report));
     let message = fields.required("message", "Refund ${event.body.amount}?", report).and_then(|node| code(node, "message", report));
     let within = fields.optional("within").and_then(|node| some_duration(node, "within", report));
@@ -36,7 +37,7 @@ pub(super) fn read_emit(entry: &Entry, fields: &mut Fields<'_>, report: &mut Rep
 const BODIES: [&str; 5] = ["json", "xml", "text", "html", "redirect"];
 
 pub(super) fn read_respond(entry: &Entry, report: &mut Report) -> Option<KindFile> {
-    let fields = Fields::open(&entry.value, "`respond`", entry.span, report)?;
+    let fields = Fields::open_as(&entry.value, "`respond`", entry.span, "respond: {json: {ok: true}}", report)?;
     read_answer(fields, report).map(KindFile::Respond)
 }
 
@@ -45,7 +46,7 @@ const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// `respond` of a webhook: the run's answer, or always the same.
 pub(super) fn read_reply(entry: &Entry, report: &mut Report) -> Option<ReplyFile> {
-    let mut fields = Fields::open(&entry.value, "`respond`", entry.span, report)?;
+    let mut fields = Fields::open_as(&entry.value, "`respond`", entry.span, "respond: {wait: 10s}", report)?;
     let Some(wait) = fields.entry("wait") else {
         if fields.is_empty() {
             let help = "write `respond: {wait: 10s}`, or what is answered, as in `respond: {json: {ok: true}}`";

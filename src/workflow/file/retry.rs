@@ -22,7 +22,7 @@ pub(super) fn read(node: &Node, span: Span, report: &mut Report) -> Option<Retry
 
 /// Reads a retry that is written out, as under `retries:` of `hence.yaml`. What is not said is as in the default.
 pub fn read_retry(node: &Node, span: Span, report: &mut Report) -> Option<Retry> {
-    let mut fields = Fields::open(node, "`retry`", span, report)?;
+    let mut fields = Fields::open_as(node, "`retry`", span, "retry: {attempts: 3}", report)?;
     let mut retry = Retry::default();
     if let Some(attempts) = fields.optional("attempts").and_then(|node| whole(node, "attempts", 1..=ATTEMPTS, report)) {
         retry.attempts = attempts;

@@ -36,7 +36,8 @@ pub(super) fn read_input(entry: &Entry, report: &mut Report) -> Vec<InputFile> {
 fn read_one_input(entry: &Entry, report: &mut Report) -> Option<InputFile> {
     let name = At { value: Arc::clone(&entry.key), span: entry.span };
     if entry.value.as_text().is_some() {
-        let kind = choice(&entry.value, &entry.key, &InputKind::ALL, report)?;
+        // With a kind that does not exist it is declared all the same: one problem is enough.
+        let kind = choice(&entry.value, &entry.key, &InputKind::ALL, report).unwrap_or(InputKind::Any);
         return Some(InputFile { name, kind, required: false, default: None, one_of: Vec::new(), description: String::new() });
     }
     let mut fields = Fields::open(&entry.value, "an input", entry.span, report)?;
@@ -64,7 +65,7 @@ pub(super) fn read_vars(entry: &Entry, report: &mut Report) -> Vec<(At<Arc<str>>
 }
 
 pub(super) fn read_concurrency(entry: &Entry, report: &mut Report) -> Option<ConcurrencyFile> {
-    let mut fields = Fields::open(&entry.value, "`concurrency`", entry.span, report)?;
+    let mut fields = Fields::open_as(&entry.value, "`concurrency`", entry.span, "concurrency: {limit: 1}", report)?;
     let key = fields.optional("key").and_then(|node| code(node, "key", report));
     let limit = fields.optional("limit").and_then(|node| whole(node, "limit", 1..=CONCURRENCY_LIMIT, report));
     let modes = [("queue", Mode::Queue), ("skip", Mode::Skip), ("restart", Mode::Restart)];
@@ -91,7 +92,7 @@ pub(super) fn read_gathering(fields: &mut Fields<'_>, report: &mut Report) -> Op
 }
 
 fn read_debounce(entry: &Entry, report: &mut Report) -> Option<GatheringFile> {
-    let mut fields = Fields::open(&entry.value, "`debounce`", entry.span, report)?;
+    let mut fields = Fields::open_as(&entry.value, "`debounce`", entry.span, "debounce: {for: 30s}", report)?;
     let key = fields.optional("key").and_then(|node| code(node, "key", report));
     let quiet = fields.required("for", "30s", report).and_then(|node| some_duration(node, "for", report));
     fields.close(report);
@@ -99,7 +100,7 @@ fn read_debounce(entry: &Entry, report: &mut Report) -> Option<GatheringFile> {
 }
 
 fn read_batch(entry: &Entry, report: &mut Report) -> Option<GatheringFile> {
-    let mut fields = Fields::open(&entry.value, "`batch`", entry.span, report)?;
+    let mut fields = Fields::open_as(&entry.value, "`batch`", entry.span, "batch: {size: 100, within: 1m}", report)?;
     let key = fields.optional("key").and_then(|node| code(node, "key", report));
     let size = fields.required("size", "100", report).and_then(|node| whole(node, "size", 1..=BATCH_LIMIT, report));
     let within = fields.required("within", "1m", report).and_then(|node| some_duration(node, "within", report));
@@ -108,7 +109,7 @@ fn read_batch(entry: &Entry, report: &mut Report) -> Option<GatheringFile> {
 }
 
 pub(super) fn read_throttle(entry: &Entry, report: &mut Report) -> Option<ThrottleFile> {
-    let mut fields = Fields::open(&entry.value, "`throttle`", entry.span, report)?;
+    let mut fields = Fields::open_as(&entry.value, "`throttle`", entry.span, "throttle: {limit: 10, per: 1m}", report)?;
     let key = fields.optional("key").and_then(|node| code(node, "key", report));
     let limit = fields.required("limit", "10", report).and_then(|node| whole(node, "limit", 1..=THROTTLE_LIMIT, report));
     let per = fields.required("per", "1m", report).and_then(|node| some_duration(node, "per", report));

@@ -60,7 +60,7 @@ fn wrong_shape(span: Span, message: &str, report: &mut Report) -> Option<Trigger
 }
 
 fn read_event(entry: &Entry, report: &mut Report) -> Option<EventTriggerFile> {
-    let mut fields = Fields::open(&entry.value, "`event`", entry.span, report)?;
+    let mut fields = Fields::open_as(&entry.value, "`event`", entry.span, "event: {type: order.paid}", report)?;
     let kind = fields.required("type", "order.paid", report).and_then(|node| event_type(node, "type", report));
     let condition = fields.optional("if").and_then(|node| code(node, "if", report));
     fields.close(report);
@@ -72,7 +72,7 @@ pub(crate) const OUTCOMES: [(&str, Status); 3] =
     [("succeeded", Status::Succeeded), ("failed", Status::Failed), ("canceled", Status::Canceled)];
 
 fn read_run(entry: &Entry, report: &mut Report) -> Option<RunTriggerFile> {
-    let mut fields = Fields::open(&entry.value, "`run`", entry.span, report)?;
+    let mut fields = Fields::open_as(&entry.value, "`run`", entry.span, "run: {workflow: checkout, outcome: failed}", report)?;
     let workflow = fields.required("workflow", "capture-lead", report).and_then(|node| text(node, "workflow", report));
     let outcomes = fields.optional("outcome").map(|node| {
         let items = if node.kind == Kind::Text { std::slice::from_ref(node) } else { list(node, "outcome", report).unwrap_or_default() };
@@ -98,7 +98,7 @@ fn read_manual(entry: &Entry, report: &mut Report) -> Option<TriggerFile> {
 }
 
 fn read_webhook(entry: &Entry, report: &mut Report) -> Option<WebhookFile> {
-    let mut fields = Fields::open(&entry.value, "`webhook`", entry.span, report)?;
+    let mut fields = Fields::open_as(&entry.value, "`webhook`", entry.span, "webhook: {path: leads, verify: {bearer: NAME}}", report)?;
     let path = fields.required("path", "leads", report).and_then(|node| text(node, "path", report));
     let methods = fields.optional("methods").map_or_else(|| vec!["POST".into()], |node| read_methods(node, report));
     let verified = match fields.optional("verify") {
@@ -139,7 +139,7 @@ fn read_methods(node: &Node, report: &mut Report) -> Vec<Arc<str>> {
 }
 
 fn read_dedupe(entry: &Entry, report: &mut Report) -> Option<DedupeFile> {
-    let mut fields = Fields::open(&entry.value, "`dedupe`", entry.span, report)?;
+    let mut fields = Fields::open_as(&entry.value, "`dedupe`", entry.span, "dedupe: {key: event.body.id, within: 24h}", report)?;
     let key = fields.required("key", "event.body.id", report).and_then(|node| code(node, "key", report));
     let within = fields.required("within", "24h", report).and_then(|node| some_duration(node, "within", report));
     fields.close(report);

@@ -82,7 +82,15 @@ async fn only_takes_cases_and_workflows_by_their_names() {
     assert_eq!(only("fine").await, (Some(0), json!(1), json!(0)));
     assert_eq!(only("greet").await, (Some(1), json!(1), json!(2)));
     assert_eq!(only("no such case").await, (Some(0), json!(0), json!(0)));
+    assert!(test(&project, &["--only", "no such case"]).await.out.contains("no test has this in its name"));
     assert!(test(&project, &["--coverage"]).await.out.contains("no tests"));
+}
+
+#[tokio::test]
+async fn a_project_without_tests_says_where_they_would_be() {
+    let ran = test(&Project::new().file("workflows/greet.yaml", GREET), &[]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("`workflows/NAME.test.yaml`"), "{ran:?}");
 }
 
 #[tokio::test]

@@ -28,6 +28,19 @@ async fn wrong_usage_exits_with_2() {
 }
 
 #[tokio::test]
+async fn a_folder_without_workflows_is_served_with_a_warning() {
+    let (empty, project) = (Project::new(), Project::new().file("workflows/hello.yaml", HELLO));
+    let warned = async |project: &Project| {
+        let served = Serve::new(project, Engine::Redb).start().await;
+        let warned = served.log().iter().any(|line| line.contains("there is no workflow in `workflows/`"));
+        assert_eq!(served.stop().await, Some(0));
+        warned
+    };
+    assert!(warned(&empty).await);
+    assert!(!warned(&project).await);
+}
+
+#[tokio::test]
 async fn an_address_in_use_exits_with_2_and_says_which() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
