@@ -40,7 +40,7 @@ struct Driven {
     cancel: CancellationToken,
     /// The cancel came while it was in hand: it may have parked just before.
     told: bool,
-    skip: bool,
+    skip: Option<Mode>,
     /// Something came that it may wait for.
     knock: Arc<Notify>,
     knocked: bool,
@@ -263,7 +263,7 @@ impl Dispatcher {
         let canceled = driven.as_ref().is_some_and(|driven| driven.cancel.is_cancelled());
         // One that was driven because it was canceled has seen that; what it waits for now belongs to its end.
         let told = driven.as_ref().is_some_and(|driven| driven.told);
-        let skip = driven.as_ref().is_some_and(|driven| driven.skip);
+        let skip = driven.as_ref().and_then(|driven| driven.skip);
         let knocked = driven.is_some_and(|driven| driven.knocked);
         self.executor.journal.put_down(run);
         match end {
