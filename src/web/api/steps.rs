@@ -76,8 +76,7 @@ pub(super) fn steps(entries: &[Entry], reused: usize) -> Vec<Value> {
         }
         shown.insert(step, line);
     }
-    let steps = order.into_iter().filter_map(|step| shown.remove(step));
-    if has_ended { steps.map(dropped).collect() } else { steps.collect() }
+    order.into_iter().filter_map(|step| shown.remove(step)).map(|line| if has_ended { dropped(line) } else { line }).collect()
 }
 
 /// A step of a run that has ended: it waits for nothing any more.
