@@ -316,3 +316,19 @@ on_error:
         "the first charge took effect; the second try of the block has no charge"
     );
 }
+
+#[tokio::test]
+async fn each_try_of_a_step_has_its_whole_timeout() {
+    for step in [
+        "{wait: {event: never}, TIMES}",
+        "{foreach: '[1]', steps: [{wait: {event: never}}], TIMES}",
+        "{repeat: {until: 'index == 999', every: 5m}, steps: [{set: {a: '1'}}], TIMES}",
+        "{if: event.body.yes, then: [{wait: 1d}], TIMES}",
+        "{parallel: {one: [{wait: 1d}]}, TIMES}",
+    ] {
+        let step = step.replace("TIMES", "timeout: 2h, retry: {attempts: 3, first: 1ms}");
+        let (app, run, _project) = run(&format!("when: [{{manual: }}]\nsteps: [{step}]\n"), json!({"yes": true}), failing(&[])).await;
+        let head = app.store.run(run).await.unwrap().unwrap();
+        assert_eq!((head.status, head.updated.0 / 1_000), (Status::Failed, BEGIN.0 / 1_000 + 6 * 3_600), "{step}");
+    }
+}

@@ -99,10 +99,9 @@ impl<'w, 'r> Walk<'w, 'r> {
         if !matches!(flow, Flow::Blocked) || is_over {
             return Some(flow);
         }
-        let begun = match self.run.steps.get(&address) {
-            Some(Stamped { state: StepState::Retrying { due, .. }, .. }) => ready.max(*due),
-            Some(_) | None => ready,
-        };
+        // Each try has the whole of it.
+        let anew = self.run.steps.get(&address).and_then(|stamped| stamped.anew);
+        let begun = anew.map_or(ready, |anew| ready.max(anew));
         let due = begun.after(timeout);
         // What was through in time only has to be recorded.
         let is_through = matches!(self.todos.last(), Some(Todo { task: Task::Conclude { .. }, address: last, moment, .. })

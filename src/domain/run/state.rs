@@ -135,6 +135,8 @@ pub struct Stamped {
     pub at: Timestamp,
     /// How often it failed and was begun anew, with all that is inside it.
     pub tries: u32,
+    /// When the try began that came after those.
+    pub anew: Option<Timestamp>,
     /// What.
     pub state: StepState,
 }

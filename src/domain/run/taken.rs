@@ -74,8 +74,8 @@ impl Run {
             Fact::CallRetried { step, attempt, due, .. } => (step, StepState::Retrying { attempts: attempt, due }),
             Fact::StepFailed { step, error, .. } => (step, StepState::Failed { error }),
         };
-        let tries = self.tries(&step);
-        self.steps.insert(step, Stamped { at, tries, state });
+        let (tries, anew) = self.steps.get(&step).map_or((0, None), |before| (before.tries, before.anew));
+        self.steps.insert(step, Stamped { at, tries, anew, state });
     }
 
     fn end_iteration(&mut self, step: &Address, index: u32, output: Arc<Value>, at: Timestamp) {
@@ -93,7 +93,7 @@ impl Run {
         for address in inside {
             self.steps.remove(&address);
         }
-        self.steps.insert(step, Stamped { at, tries, state: StepState::Retrying { attempts: tries, due } });
+        self.steps.insert(step, Stamped { at, tries, anew: Some(due), state: StepState::Retrying { attempts: tries, due } });
     }
 
     /// The call that was done last is the first to be taken back.

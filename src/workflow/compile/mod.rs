@@ -85,8 +85,18 @@ pub fn compile(
     let (stem, source) = own;
     let name = workflow_name(file.name.as_ref(), stem, report);
     let builder = engine.builder();
-    let mut compiler =
-        Compiler { builder, context, source, report, ids: BTreeMap::new(), steps: 0, retry: None, secrets: BTreeSet::new(), apart: None };
+    let mut compiler = Compiler {
+        builder,
+        context,
+        source,
+        report,
+        ids: BTreeMap::new(),
+        steps: 0,
+        retry: None,
+        secrets: BTreeSet::new(),
+        apart: None,
+        anew: false,
+    };
     compiler.retry = file.retry.as_ref().and_then(|retry| compiler.retry(retry));
     let triggers = compiler.triggers(&file.triggers, &name);
     let condition = file.condition.as_ref().and_then(|code| compiler.expression(code, "if"));
@@ -172,6 +182,8 @@ struct Compiler<'c, 'r> {
     secrets: BTreeSet<SecretName>,
     /// Where the steps stand that are being compiled, if not among the others.
     apart: Option<Apart>,
+    /// They are done anew when one of them fails.
+    anew: bool,
 }
 
 impl Compiler<'_, '_> {

@@ -48,9 +48,9 @@ impl Compiler<'_, '_> {
 
     /// Compiles steps that stand apart from the others.
     pub(super) fn apart<T>(&mut self, apart: Apart, compile: impl FnOnce(&mut Self) -> T) -> T {
-        let outer = self.apart.replace(apart);
+        let (outer, anew) = (self.apart.replace(apart), std::mem::take(&mut self.anew));
         let compiled = compile(self);
-        self.apart = outer;
+        (self.apart, self.anew) = (outer, anew);
         compiled
     }
 

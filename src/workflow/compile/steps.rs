@@ -72,7 +72,8 @@ impl Compiler<'_, '_> {
         let address = if prefix.is_empty() { segment } else { format!("{prefix}/{segment}") };
         let condition = step.condition.as_ref().map(|code| self.expression(code, &field(&address, "if")));
         self.check_place(step);
-        let kind = self.kind(&step.kind, &address);
+        let retry = step.retry.as_ref().and_then(|retry| self.retry(retry));
+        let kind = self.inside(step, retry.as_ref(), |compiler| compiler.kind(&step.kind, &address));
         let on_error = match &step.on_error {
             OnErrorFile::Fail => OnError::Fail,
             OnErrorFile::Continue => OnError::Continue,
@@ -80,8 +81,33 @@ impl Compiler<'_, '_> {
         };
         let id = step.id.as_ref().map(|id| Arc::clone(&id.value));
         let (name, timeout) = (step.name.clone(), step.timeout);
-        let retry = step.retry.as_ref().and_then(|retry| self.retry(retry));
         Some(Step { address: Address::new(address), id, name, condition: condition.flatten(), timeout, retry, on_error, kind: kind? })
+    }
+
+    /// Compiles what is done anew with a step: what a block holds, but not what follows its failure.
+    fn inside<T>(&mut self, step: &StepFile, retry: Option<&Retry>, compile: impl FnOnce(&mut Self) -> T) -> T {
+        let is_block = match &step.kind {
+            KindFile::If { .. }
+            | KindFile::Switch { .. }
+            | KindFile::Foreach { .. }
+            | KindFile::Repeat { .. }
+            | KindFile::Parallel { .. } => true,
+            KindFile::Call(_)
+            | KindFile::Script(_)
+            | KindFile::Set(_)
+            | KindFile::Wait(_)
+            | KindFile::Approve(_)
+            | KindFile::Run(_)
+            | KindFile::Emit(_)
+            | KindFile::Respond(_)
+            | KindFile::Fail(_)
+            | KindFile::Stop(_) => false,
+        };
+        let outer = self.anew;
+        self.anew |= is_block && retry.is_some_and(|retry| 1 < retry.attempts);
+        let compiled = compile(self);
+        self.anew = outer;
+        compiled
     }
 
     pub(super) fn check_id(&mut self, id: &At<Arc<str>>) {
@@ -191,6 +217,12 @@ impl Compiler<'_, '_> {
 
     /// The step's own retry, else the workflow's, else the default; a call that may run at most once has one attempt.
     fn call_retry(&mut self, call: &CallFile) -> Retry {
+        // What was stored goes on as it is.
+        if call.at_most_once && self.anew && !self.context.rebuilds {
+            let message = "a call with `at_most_once` stands in a step that is done anew when it fails: it would be made again";
+            let help = "take `at_most_once` away, or the `retry` around it, or move the call out of that step";
+            self.report.error(codes::AT_MOST_ONCE_RETRY, call.target.span, message, help);
+        }
         let own = call.retry.as_ref().and_then(|retry| self.retry(retry).map(|rule| (rule, retry.span)));
         match own {
             Some((rule, span)) => {
