@@ -16,7 +16,7 @@ pub(super) fn steps(entries: &[Entry], reused: usize) -> Vec<Value> {
             order.push(step);
         }
         let at = at.to_string();
-        let mut line = match fact {
+        let line = match fact {
             Fact::StepSkipped { .. } => json!({"step": step, "status": "skipped", "at": at}),
             Fact::BranchTaken { branch, .. } => json!({"step": step, "status": "taken", "branch": branch, "at": at}),
             Fact::VarsSet { vars, .. } => json!({"step": step, "status": "done", "output": vars, "at": at}),
@@ -71,12 +71,17 @@ pub(super) fn steps(entries: &[Entry], reused: usize) -> Vec<Value> {
             | Fact::CancelRequested
             | Fact::RunFinished { .. } => continue,
         };
-        if let (Value::Object(map), true) = (&mut line, position < reused) {
-            map.insert("reused".into(), json!(true));
-        }
-        shown.insert(step, line);
+        shown.insert(step, if position < reused { taken_over(line) } else { line });
     }
     order.into_iter().filter_map(|step| shown.remove(step)).map(|line| if has_ended { dropped(line) } else { line }).collect()
+}
+
+/// A step that the earlier run did.
+fn taken_over(mut step: Value) -> Value {
+    if let Value::Object(map) = &mut step {
+        map.insert("reused".to_owned(), json!(true));
+    }
+    step
 }
 
 /// A step of a run that has ended: it waits for nothing any more.
