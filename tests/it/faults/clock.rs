@@ -1,10 +1,7 @@
 //! The clock is set an hour forward and back, again and again.
 
-use std::time::Duration;
-
 use hence::domain::run::Status;
 use hence::domain::time::Timestamp;
-use hence::store::Store;
 use serde_json::json;
 
 use crate::support::app::BEGIN;
@@ -42,4 +39,3 @@ async fn a_wait_ends_once_and_not_before_its_time() {
     assert!(runs.is_sorted());
     assert_eq!(app.recorder.calls().len(), runs.len(), "each called once");
 }
-
