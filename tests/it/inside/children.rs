@@ -204,3 +204,29 @@ async fn what_keeps_a_child_from_starting_fails_the_step() {
     let failed = app.stands(b, Status::Failed).await;
     assert!(error(&failed).contains("input `y`"), "{}", error(&failed));
 }
+
+#[tokio::test]
+async fn a_child_that_an_iteration_went_past_ends_with_the_iteration() {
+    for block in ["foreach: '[1]'", "repeat: {until: 'true'}"] {
+        let parent = format!(
+            "
+when: [manual]
+steps:
+  - {block}
+    steps:
+      - parallel: {{a: [{{run: child}}], b: [{{wait: 1s}}, {{fail: no}}]}}
+        on_error: continue
+  - stop: '\"over\"'
+"
+        );
+        let app = TestApp::start(&project(&[("parent", &parent), ("child", WAITING)]), Recorder::fine()).await;
+        let parent = app.begin("parent", json!({})).await;
+        let child = run_of(&app, "child").await;
+        app.stands(child, Status::Waiting).await;
+        app.ended(parent).await;
+        let runs = all_ended(&app, 2).await;
+        let stands: Vec<_> =
+            ["parent", "child"].iter().map(|name| runs.iter().find(|run| *run.workflow == **name).unwrap().status).collect();
+        assert_eq!(stands, [Status::Succeeded, Status::Canceled], "{block}");
+    }
+}
