@@ -5,6 +5,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod admission;
+pub mod depth;
 pub mod event;
 pub mod failure;
 pub mod id;

@@ -149,7 +149,8 @@ impl Driver<'_> {
                     None => Fact::StepFailed { step: address.clone(), attempts: attempt, error },
                 }
             }
-        };
+        }
+        .within_depth();
         let seen = match (&step.id, &fact) {
             // An iteration that is over is not seen from outside, as it is not after a restart.
             (Some(id), Fact::CallSucceeded { output, .. }) if is_awaited || address == step.address => Some((id, Arc::clone(output))),

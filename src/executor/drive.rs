@@ -304,7 +304,7 @@ impl Driver<'_> {
 
     /// Takes a fact in. One that cannot follow ends the driving: to go on would be to do the same step for ever.
     pub(super) fn record(&mut self, at: Timestamp, fact: Fact) -> Result<(), Stuck> {
-        let entry = Entry { at, fact };
+        let entry = Entry { at, fact: fact.within_depth() };
         self.run.apply(entry.clone())?;
         self.buffer.push(entry);
         Ok(())

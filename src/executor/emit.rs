@@ -108,7 +108,7 @@ impl Driver<'_> {
     }
 
     fn head(&self, source: Source, kind: &str, body: &Value, now: Timestamp) -> Result<EventHead, Failure> {
-        inside::check_event(self.origin.depth, bytes(body).len())?;
+        inside::check_event(self.origin.depth, body)?;
         Ok(self.bare_head(source, kind, now))
     }
 

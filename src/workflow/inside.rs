@@ -7,6 +7,7 @@ use super::catalog::Loaded;
 use super::start::{self, Considered};
 use crate::domain::Value;
 use crate::domain::admission::{Lane, NewRun};
+use crate::domain::depth::{DEPTH_MAX as NESTED_MAX, is_deeper};
 use crate::domain::event::{DEPTH_MAX, Event};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::id::RunId;
@@ -23,14 +24,18 @@ fn bad(message: String) -> Failure {
     Failure::new(FailureKind::BadInput, message)
 }
 
-/// Whether a run whose own event is the `depth`th of a row may emit one of this size.
+/// Whether a run whose own event is the `depth`th of a row may emit one with this body.
 ///
 /// # Errors
-/// When events have led to one another too often, or the body is too large.
-pub fn check_event(depth: u8, size: usize) -> Result<(), Failure> {
+/// When events have led to one another too often, or the body is too large or too deep.
+pub fn check_event(depth: u8, body: &Value) -> Result<(), Failure> {
+    let size = body.to_string().len();
     if DEPTH_MAX <= depth {
         let message = format!("events have led to one another {DEPTH_MAX} times: this looks like a circle of workflows, and ends here");
         return Err(bad(message));
+    }
+    if is_deeper(body, NESTED_MAX) {
+        return Err(bad(format!("the event has lists and maps nested deeper than {NESTED_MAX}, the limit")));
     }
     if BODY_MAX_BYTES < size {
         return Err(bad(format!("the event has {size} bytes; the limit is {BODY_MAX_BYTES}: emit where the data is, not the data")));

@@ -279,7 +279,7 @@ impl<'d> Hand<'d> {
     }
 
     pub(super) fn record(&mut self, at: Timestamp, fact: Fact) -> Result<(), String> {
-        self.run.apply(Entry { at, fact }).map_err(|error| format!("{error}; please report this"))
+        self.run.apply(Entry { at, fact: fact.within_depth() }).map_err(|error| format!("{error}; please report this"))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::workflow::inside;
 impl<'d> Hand<'d> {
     pub(super) fn emit(&self, todo: &Todo<'_>, body: &Value, stage: &mut Stage<'d, '_, '_>) -> Fact {
         let StepKind::Emit(emit) = &todo.step.kind else { return internal(todo) };
-        if let Err(error) = inside::check_event(self.depth, body.to_string().len()) {
+        if let Err(error) = inside::check_event(self.depth, body) {
             return failed(todo, error);
         }
         let event = stage.event(Source::Workflow, &emit.kind, "", body, stage.now);
@@ -66,7 +66,7 @@ impl<'d> Hand<'d> {
     fn child(&self, name: &str, with: &Value, stage: &mut Stage<'d, '_, '_>) -> Result<Result<Self, String>, Failure> {
         let catalog = stage.catalog;
         let loaded = inside::child_workflow(catalog.get(name), name)?;
-        inside::check_event(self.depth, with.to_string().len())?;
+        inside::check_event(self.depth, with)?;
         let id = stage.run_id();
         let mut event = stage.event(Source::Workflow, "run", "", with, stage.now);
         event.head.depth = self.depth.saturating_add(1);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hence::domain::Value;
+use hence::domain::failure::{Failure, FailureKind};
 use hence::domain::id::RunId;
 use hence::domain::run::Status;
 use serde_json::json;
@@ -203,4 +204,54 @@ async fn what_keeps_a_child_from_starting_fails_the_step() {
     assert!(error(&failed).contains("`picky` was not started"), "{}", error(&failed));
     let failed = app.stands(b, Status::Failed).await;
     assert!(error(&failed).contains("input `y`"), "{}", error(&failed));
+}
+
+#[tokio::test]
+async fn a_child_that_an_iteration_went_past_ends_with_the_iteration() {
+    for block in ["foreach: '[1]'", "repeat: {until: 'true'}"] {
+        let parent = format!(
+            "
+when: [manual]
+steps:
+  - {block}
+    steps:
+      - parallel: {{a: [{{run: child}}], b: [{{wait: 1s}}, {{fail: no}}]}}
+        on_error: continue
+  - stop: '\"over\"'
+"
+        );
+        let app = TestApp::start(&project(&[("parent", &parent), ("child", WAITING)]), Recorder::fine()).await;
+        let parent = app.begin("parent", json!({})).await;
+        let child = run_of(&app, "child").await;
+        app.stands(child, Status::Waiting).await;
+        app.ended(parent).await;
+        let runs = all_ended(&app, 2).await;
+        let stands: Vec<_> =
+            ["parent", "child"].iter().map(|name| runs.iter().find(|run| *run.workflow == **name).unwrap().status).collect();
+        assert_eq!(stands, [Status::Succeeded, Status::Canceled], "{block}");
+    }
+}
+
+/// What another system answers may be nested as deep as its reader allows: the run goes on with it all the same.
+#[tokio::test]
+async fn what_is_nested_very_deep_does_not_hold_a_run_up() {
+    let caller = "when: [manual]\nsteps: [{call: http.get, with: {url: 'http://deep.test'}}]\n";
+    let parent = "when: [manual]\nsteps:\n  - {id: c, run: child}\n  - wait: 1h\n  - {id: f, call: http.get, with: {url: 'http://deep.test/fails'}, retry: {attempts: 1}, on_error: continue}\n  - wait: 1h\n  - stop: steps.c.body.len()\n";
+    let deep = || (0..125).fold(json!(1), |inner, _| json!([inner]));
+    let recorder = Recorder::answering(move |request, _| {
+        if request.with["url"].as_str().unwrap().ends_with("fails") {
+            return Err(Failure::new(FailureKind::Status, "no").with_detail(deep()));
+        }
+        Ok(json!({"status": 200, "body": deep()}))
+    });
+    let app = TestApp::start(&project(&[("parent", parent), ("child", caller)]), recorder).await;
+    let parent = app.begin("parent", json!({})).await;
+    app.ended(parent).await;
+    assert_eq!(output(&app, parent).await, json!(1));
+    let emits = "when: [manual]\nsteps:\n  - {id: c, run: child}\n  - {emit: x, with: {a: {b: '${steps.c}'}}}\n";
+    let app = TestApp::start(&project(&[("parent", emits), ("child", caller)]), Recorder::answering(move |_, _| Ok(deep()))).await;
+    app.begin("parent", json!({})).await;
+    let runs = all_ended(&app, 2).await;
+    let failed = runs.iter().find(|run| run.status == Status::Failed).unwrap();
+    assert!(error(failed).contains("nested deeper than 100"), "{}", error(failed));
 }
