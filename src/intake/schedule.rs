@@ -51,6 +51,8 @@ impl Intake {
     /// Takes in every slot that is due; says when the next one is.
     async fn fire_due(&self, cursors: &mut HashMap<Arc<str>, Timestamp>) -> Result<Option<Timestamp>, StoreError> {
         let catalog = self.current.get();
+        // Looked at once: what comes due while slots are taken in is found at the next look, which is then at once.
+        let now = self.clock.now();
         let mut next: Option<Timestamp> = None;
         for (loaded, trigger) in catalog.schedules() {
             let target = Target { loaded: Arc::clone(loaded), trigger: *trigger };
@@ -58,7 +60,7 @@ impl Intake {
             let name: Arc<str> = format!("{} {}", target.loaded.workflow.name, trigger.schedule.rule).into();
             let mut last = self.cursor(cursors, &name).await?;
             loop {
-                let slots = trigger.schedule.due(last, self.clock.now(), SLOTS_AT_ONCE);
+                let slots = trigger.schedule.due(last, now, SLOTS_AT_ONCE);
                 for slot in &slots {
                     self.fire(&target, trigger, &name, *slot).await?;
                     last = *slot;
@@ -69,7 +71,7 @@ impl Intake {
                 }
             }
             // Slots that `catch_up` passes over lie behind: look from now on.
-            let due = trigger.schedule.rule.next_after(last.max(self.clock.now()));
+            let due = trigger.schedule.rule.next_after(last.max(now));
             next = [next, due].into_iter().flatten().min();
         }
         Ok(next)

@@ -34,6 +34,7 @@ pub struct Faulty<K> {
     death: Death,
     deadly_write: u64,
     writes: AtomicU64,
+    doomed: AtomicBool,
     dead: AtomicBool,
     full: AtomicBool,
     fault: Option<Fault>,
@@ -54,6 +55,7 @@ impl<K: Kv> Faulty<K> {
             death,
             deadly_write,
             writes: AtomicU64::new(0),
+            doomed: AtomicBool::new(false),
             dead: AtomicBool::new(false),
             full: AtomicBool::new(false),
             fault: None,
@@ -69,6 +71,11 @@ impl<K: Kv> Faulty<K> {
     /// While set, every write fails with [`StoreError::Full`] and changes nothing; reads go on.
     pub fn set_full(&self, full: bool) {
         self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// Dies at the next write that begins.
+    pub fn doom(&self) {
+        self.doomed.store(true, Ordering::SeqCst);
     }
 
     /// Writes so far, failed ones included.
@@ -120,7 +127,7 @@ impl<K: Kv> Kv for Faulty<K> {
             }
             return Err(fault.error.clone());
         }
-        if nth != self.deadly_write {
+        if nth != self.deadly_write && !self.doomed.load(Ordering::SeqCst) {
             return self.inner.apply(batch);
         }
         self.dead.store(true, Ordering::SeqCst);
