@@ -33,3 +33,42 @@ impl FetchCertificate for Fetch {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::connector::egress::Egress;
+    use crate::connector::http::{HttpConnector, HttpSettings};
+
+    fn fetch(allow: &[String]) -> Fetch {
+        let settings = HttpSettings { egress: Egress::new(allow).unwrap(), ..HttpSettings::default() };
+        Fetch(Arc::new(HttpConnector::new(settings).unwrap()))
+    }
+
+    async fn answer(listener: &TcpListener, head: &str, body: &str) {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1024];
+        assert_ne!(socket.read(&mut request).await.unwrap(), 0);
+        let answer = format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        // A client that wants no more of it may have gone.
+        let _sent = socket.write_all(answer.as_bytes()).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_fetched_passes_the_guard_and_keeps_to_its_bounds() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let url = format!("http://{address}/a.pem");
+        let refused = fetch(&[]).fetch(&url).await.unwrap_err();
+        assert!(refused.contains("egress.allow"), "{refused}");
+        let open = fetch(&[address.to_string()]);
+        let check = async |head: &str, body: &str| tokio::join!(open.fetch(&url), answer(&listener, head, body)).0;
+        assert_eq!(check("200 OK", "-----BEGIN").await.as_deref(), Ok("-----BEGIN"));
+        assert!(check("200 OK", &"x".repeat(65_537)).await.unwrap_err().contains("65536"));
+        assert!(check("302 Found\r\nlocation: http://127.0.0.1:1/", "").await.unwrap_err().contains("302"));
+        assert!(check("404 Not Found", "nothing").await.unwrap_err().contains("404"));
+    }
+}

@@ -1,4 +1,4 @@
-//! Services that publish certificates: where those are, how long they are kept, and PayPal's scheme. SNS' is next door.
+//! The certificates that services publish: where those are, and how long they are kept.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::Uri;
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use tokio::sync::Semaphore;
 
+use super::Denied;
 use super::public_key::rsa_key;
-use super::{Denied, Sent, malformed, text};
 use crate::domain::time::Timestamp;
-use crate::workflow::keys::base64;
 
 /// How long a certificate is used before it is fetched again.
 const KEPT: Duration = Duration::from_secs(24 * 3_600);
@@ -103,47 +101,9 @@ pub(super) fn place(url: &str) -> Option<(String, String)> {
     is_plain.then(|| (authority.host().to_ascii_lowercase(), uri.path_and_query().map_or("/", |path| path.as_str()).to_owned()))
 }
 
-const ID: &str = "paypal-transmission-id";
-const TIME: &str = "paypal-transmission-time";
-const SIGNATURE: &str = "paypal-transmission-sig";
-const CERTIFICATE: &str = "paypal-cert-url";
-const ALGORITHM: &str = "paypal-auth-algo";
-/// Where PayPal keeps its certificates, sandbox included.
-const HOSTS: &str = ".paypal.com";
-const PATH: &str = "/v1/notifications/certs/";
-
-/// `ID|TIME|WEBHOOK_ID|CRC32`, by SHA-256 with RSA: <https://developer.paypal.com/api/rest/webhooks/rest/>, "Self verification method".
-/// PayPal names no window for the time and sends again for three days.
-pub(super) async fn paypal(webhook_id: &str, sent: &Sent<'_>, certificates: &Certificates) -> Result<(), Denied> {
-    let header = |name| text(sent.headers, name);
-    let (id, time, url) = (header(ID)?, header(TIME)?, header(CERTIFICATE)?);
-    let signature = base64(header(SIGNATURE)?).ok_or_else(|| malformed(SIGNATURE))?;
-    if !header(ALGORITHM)?.eq_ignore_ascii_case("SHA256withRSA") {
-        return Err(malformed(ALGORITHM));
-    }
-    place(url).filter(|(host, path)| host.ends_with(HOSTS) && path.starts_with(PATH)).ok_or(Denied::ForeignCertificate)?;
-    let key = certificates.rsa_key(url, sent.now).await?;
-    let message = format!("{id}|{time}|{webhook_id}|{}", crc32(sent.body));
-    let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &key);
-    key.verify(message.as_bytes(), &signature).ok().ok_or(Denied::Mismatch)
-}
-
-/// CRC-32 (ISO 3309), as in zip files.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_checksum_is_that_of_zip_files() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-        assert_eq!(crc32(b""), 0);
-    }
 
     #[test]
     fn an_address_is_taken_apart_only_when_nothing_hides_in_it() {

@@ -5,6 +5,7 @@ mod certificates;
 mod hmac;
 mod key_pair;
 mod mailgun;
+mod paypal;
 mod plain;
 mod public_key;
 mod sns;
@@ -151,7 +152,7 @@ impl Verifier {
                 Box::pin(sns::verify(topics, sent, &self.certificates)).await.map(|_message| Verified::default())
             }
             Verify::Signed(Signed { scheme: Scheme::Paypal { webhook_id }, .. }) => {
-                Box::pin(certificates::paypal(webhook_id, sent, &self.certificates)).await.map(|()| Verified::default())
+                Box::pin(paypal::verify(webhook_id, sent, &self.certificates)).await.map(|once| Verified { once: Some(once) })
             }
             Verify::Signed(Signed { scheme: Scheme::Mailgun, secrets }) => {
                 mailgun::verify(&self.keys(secrets, Form::Text)?, sent).map(|once| Verified { once: Some(once) })

@@ -79,7 +79,14 @@ fn trials(keys: &Keys) -> Vec<Trial> {
             free: &["x-amz-sns-message-type"],
             ..base()
         },
-        Trial { scheme: "paypal", more: ", webhook_id: 8PT597110X687430L", pairs: two(&keys.rsa), kind: paid, ..base() },
+        Trial {
+            scheme: "paypal",
+            more: ", webhook_id: 8PT597110X687430L",
+            pairs: two(&keys.rsa),
+            kind: paid,
+            window_s: both(4 * 86_400),
+            ..base()
+        },
     ]
 }
 
@@ -287,6 +294,21 @@ async fn standard_webhooks_and_svix_know_each_others_headers_and_public_keys() {
     check("svix", &signed[2], 401).await;
     check("other", &signed[2], 401).await;
     check("standard-webhooks", &signed[2].with_body(&JSON.replace("Ada", "Eve")), 401).await;
+}
+
+#[tokio::test]
+async fn a_transmission_of_paypal_comes_once() {
+    let Some(keys) = signer::keys("a_transmission_of_paypal_comes_once") else { return };
+    let body = "{\"id\": \"WH-1\", \"amount\": 1}";
+    let signed = signer::sign(&[request("paypal", &keys.rsa[0].private, body, 1)]);
+    let hook = "{scheme: paypal, webhook_id: 8PT597110X687430L}, dedupe: {key: event.body.id, within: 1h}";
+    let app = TestApp::start(&project(&[("paypal", hook)], &[]), publishing(keys)).await;
+    assert_eq!(send(&app, "paypal", &signed[0]).await.status, 202);
+    // Its `pad` was chosen so that both have one CRC-32.
+    let forged = "{\"id\": \"WH-2\", \"amount\": 9999, \"pad\": \"CAACCACCCCCCACAACCCACACAACACAACAAAAAAAAAAAAAAAAA\"}";
+    let answer = send(&app, "paypal", &signed[0].with_body(forged)).await;
+    assert_eq!((answer.status, &answer.body["duplicate"]), (200, &json!(true)), "another body with the same checksum: {answer:?}");
+    assert_eq!(events(&app).await, 1);
 }
 
 #[tokio::test]
