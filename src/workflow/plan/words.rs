@@ -134,12 +134,27 @@ fn hmac(hmac: &Hmac) -> String {
 mod tests {
     use super::*;
     use crate::domain::time::parse_duration;
+    use crate::domain::workflow::SecretName;
 
     #[test]
     fn durations_read_as_they_are_written() {
         for text in ["250ms", "10s", "5m", "1h30m", "7d", "1d1h1m1s1ms", "0s"] {
             assert_eq!(parse_duration(text).map(duration).as_deref(), Ok(text));
         }
+    }
+
+    #[test]
+    fn a_scheme_says_what_it_is_checked_against() {
+        let check = |scheme: Scheme, expected: &str| {
+            assert_eq!(verify(&Verify::Signed(Signed { scheme, secrets: Vec::new() })), expected);
+        };
+        check(Scheme::Stripe, "stripe");
+        check(Scheme::Twilio { url: None }, "twilio");
+        check(Scheme::Square { url: Some("https://a.test/b".into()) }, "square for https://a.test/b");
+        check(Scheme::AwsSns { topics: vec!["arn:a".into(), "arn:b".into()] }, "aws-sns from arn:a, arn:b");
+        check(Scheme::Paypal { webhook_id: "8PT".into() }, "paypal for the webhook 8PT");
+        check(Scheme::Meta { verify_token: SecretName("TOKEN".into()) }, "meta with the verify token TOKEN");
+        assert_eq!(verify(&Verify::Basic { user: "hooks".into(), secrets: Vec::new() }), "basic as hooks");
     }
 
     #[test]

@@ -1,3 +1,5 @@
+mod services;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ fn secrets() -> Secrets {
         ("OTHER".to_owned(), Secret::new("another one")),
         ("EMPTY".to_owned(), Secret::new("")),
         ("STANDARD".to_owned(), Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")),
+        ("EXAMPLE".to_owned(), Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")),
+        ("TWILIO".to_owned(), Secret::new("12345")),
         ("STRIPE".to_owned(), Secret::new("whsec_abc")),
         ("DISCORD".to_owned(), Secret::new("0a".repeat(32))),
         ("SENDGRID".to_owned(), Secret::new(P256_KEY)),
