@@ -101,7 +101,7 @@ impl Intake {
             }
             MessageKind::SubscriptionConfirmation => {
                 let url = message.confirmation();
-                let url = url.ok_or_else(|| super::webhook::unverified(&Verify::None, message.topic(), Denied::ForeignCertificate))?;
+                let url = url.ok_or_else(|| super::webhook::unverified(&Verify::None, sent.target, Denied::ForeignAddress))?;
                 if let Err(error) = self.verifier.confirm(url).await {
                     tracing::warn!(topic = message.topic(), error = %error, "the subscription of an SNS topic could not be confirmed");
                     return Err(Refusal::Unfetched(CONFIRM_LATER));

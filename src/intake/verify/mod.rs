@@ -61,9 +61,9 @@ pub enum Denied {
         /// The window, in seconds.
         window_s: u64,
     },
-    /// The certificate is not where the service keeps its own.
-    #[error("the address of the certificate is not one of the service's own")]
-    ForeignCertificate,
+    /// What is to be fetched is not where the service keeps its own.
+    #[error("the address of the certificate or the confirmation is not one of the service's own")]
+    ForeignAddress,
     /// A message of another topic.
     #[error("the message is from a topic that this hook does not hear")]
     OtherTopic,
@@ -88,7 +88,7 @@ impl Denied {
             Self::NoProof(_) => "proof missing",
             Self::Mismatch | Self::MismatchWithUrl => "signature",
             Self::Stale { .. } => "timestamp",
-            Self::ForeignCertificate => "certificate address",
+            Self::ForeignAddress => "address to fetch",
             Self::OtherTopic => "topic",
             Self::NoSecret => "secret not set",
             Self::NoUrl => "URL not set",

@@ -38,7 +38,7 @@ pub(super) async fn verify(webhook_id: &str, sent: &Sent<'_>, certificates: &Cer
     if !header(ALGORITHM)?.eq_ignore_ascii_case("SHA256withRSA") {
         return Err(malformed(ALGORITHM));
     }
-    place(url).filter(|(host, path)| host.ends_with(HOSTS) && path.starts_with(PATH)).ok_or(Denied::ForeignCertificate)?;
+    place(url).filter(|(host, path)| host.ends_with(HOSTS) && path.starts_with(PATH)).ok_or(Denied::ForeignAddress)?;
     let key = certificates.rsa_key(url, sent.now).await?;
     let message = format!("{id}|{time}|{webhook_id}|{}", crc32(sent.body));
     let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &key);

@@ -59,7 +59,7 @@ pub(super) async fn verify(topics: &[Arc<str>], sent: &Sent<'_>, certificates: &
     }
     let is_own = message.is_own(&message.signing_cert_url, |path| path.ends_with(".pem") && !path.contains('?'));
     if !is_own {
-        return Err(Denied::ForeignCertificate);
+        return Err(Denied::ForeignAddress);
     }
     let key = certificates.rsa_key(&message.signing_cert_url, sent.now).await?;
     let key = UnparsedPublicKey::new(algorithm, &key);

@@ -7,7 +7,7 @@ use hence::domain::failure::{Failure, FailureKind};
 use serde_json::{Value, json};
 
 use super::signer::{self, Keys, Signed, request};
-use super::{SNS_CERTIFICATE, events, project, publishing, send};
+use super::{SNS_CERTIFICATE, events, output, project, publishing, send};
 use crate::support::{Project, Recorder, TestApp};
 
 const SNS: &str = "{scheme: aws-sns, topics: ['arn:aws:sns:eu-central-1:123456789012:orders']}";
@@ -42,7 +42,9 @@ async fn sns_signs_in_two_versions_from_topics_that_are_heard() {
     check(&signed[2], 401, "topic").await;
     check(&signed[3], 401, "Signature").await;
     assert_eq!(recorder.calls().len(), 0, "nothing is fetched for what is refused anyway");
-    check(&signed[0], 202, "run_").await;
+    let shown = output(&app, &send(&app, "aws-sns", &signed[0]).await).await;
+    let body = &shown["body"];
+    assert_eq!((&shown["type"], &body["Message"], &body["Subject"]), (&json!("Notification"), &json!("{\"a\": 1}"), &json!("Größe")));
     check(&signed[1], 202, "run_").await;
     let version = signed[0].body.replace("\"SignatureVersion\": \"1\"", "\"SignatureVersion\": \"2\"");
     check(&signed[0].with_body(&version), 401, "does not match").await;
@@ -88,7 +90,7 @@ async fn certificates_are_taken_from_the_services_own_hosts_alone() {
     for (signed, request) in signed.iter().zip(&requests) {
         let answer = send(&app, request["scheme"].as_str().unwrap(), signed).await;
         assert_eq!(answer.status, 401, "{request}: {answer:?}");
-        assert!(answer.body["detail"].as_str().unwrap().contains("address of the certificate"), "{answer:?}");
+        assert!(answer.body["detail"].as_str().unwrap().contains("address of the certificate or the confirmation"), "{answer:?}");
     }
     assert_eq!((recorder.calls().len(), events(&app).await), (0, 0));
 }

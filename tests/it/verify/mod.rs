@@ -1,5 +1,6 @@
 //! Senders are known: what the services' own libraries sign is taken, and nothing else is.
 
+mod binary;
 mod certificates;
 mod handshakes;
 mod schemes;
