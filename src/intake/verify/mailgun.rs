@@ -46,7 +46,7 @@ pub(super) fn verify(keys: &[Key<'_>], sent: &Sent<'_>) -> Result<Once, Denied> 
     shared(keys, &[&signature], &[timestamp.as_bytes(), token.as_bytes()])?;
     // Both ways: digits moved from the time into the token are signed as well, and make another time.
     fresh(signed, Window::Both(WINDOW), sent.now)?;
-    Ok(Once { token: format!("{timestamp}{token}"), until: signed.after(WINDOW) })
+    Ok(Once::new(format!("{timestamp}{token}"), signed, WINDOW))
 }
 
 /// Events are JSON; inbound mails are forms.

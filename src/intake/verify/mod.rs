@@ -22,6 +22,7 @@ pub(super) use timed::zoom_key;
 pub(crate) use token::equal as same_secret;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -124,8 +125,15 @@ pub struct Verified {
 pub struct Once {
     /// The text.
     pub token: String,
-    /// From then on its time is over in any case.
+    /// From then on a request that says it is too old in any case.
     pub until: Timestamp,
+}
+
+impl Once {
+    /// A text that was signed with a time. It is forgotten later than the time is refused: nothing comes in between.
+    fn new(token: String, signed: Timestamp, window: Duration) -> Self {
+        Self { token, until: signed.after(window).after(Duration::from_secs(1)) }
+    }
 }
 
 /// Knows senders.

@@ -44,7 +44,7 @@ pub(super) async fn verify(webhook_id: &str, sent: &Sent<'_>, certificates: &Cer
     let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &key);
     key.verify(message.as_bytes(), &signature).ok().ok_or(Denied::Mismatch)?;
     fresh(signed, Window::Both(WINDOW), sent.now)?;
-    Ok(Once { token: id.to_owned(), until: signed.after(WINDOW) })
+    Ok(Once::new(id.to_owned(), signed, WINDOW))
 }
 
 /// CRC-32 (ISO 3309), as in zip files.
