@@ -3,6 +3,7 @@
 
 mod approvals;
 mod dry;
+mod fetch;
 mod listen;
 mod plan;
 mod project;
@@ -25,9 +26,10 @@ use tokio_util::task::TaskTracker;
 use crate::clock::{Clock, Ids, SystemClock};
 use crate::config::{self, Config};
 use crate::connector::{Connector, Registry};
-use crate::domain::secret::Secret;
+use crate::domain::secret::{Secret, Secrets};
 use crate::executor::{Executor, Listeners, Revisions, Stop};
 use crate::intake::Intake;
+use crate::intake::verify::Verifier;
 use crate::store::{self, Journal, Store, StoreError};
 use crate::web::{self, Web};
 use crate::workflow::catalog::Current;
@@ -112,7 +114,8 @@ impl App {
         };
         let (token, token_is_new) = admin_token(&config).map_err(data_error)?;
         let epoch = store.acquire().await?;
-        let registry = Arc::new(registry(&config, parts.connectors)?);
+        let secrets = Arc::new(config.secrets.clone());
+        let (registry, verifier) = doors(&config, &secrets, parts.connectors)?;
         let (catalog, problems) = project::load(&config, &registry);
         project::log(&catalog, &problems);
         project::store_revisions(&*store, &catalog).await?;
@@ -120,7 +123,6 @@ impl App {
         let (journal, committer, feed) =
             Journal::new(Arc::clone(&store), store::journal::Limits { backlog: config.limits.backlog, callers: config.limits.callers });
         let ids = Arc::new(Ids::new(u64::from_be_bytes(random()?), store.newest().await?));
-        let secrets = Arc::new(config.secrets.clone());
         let revisions = Arc::new(Revisions::new(Arc::clone(&current), project::rebuild(&config)));
         let address = listener.local_addr().map_err(StartError::Server)?;
         let links = approvals::links(&config, address, &current.get())?;
@@ -130,6 +132,7 @@ impl App {
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
             secrets: Arc::clone(&secrets),
+            verifier,
             body_limit_bytes: config.limits.body_bytes,
             links: Arc::clone(&links),
             find_revision: approvals::find_revision(Arc::clone(&revisions), Arc::clone(&store)),
@@ -151,9 +154,7 @@ impl App {
         // The committer lives as long as somebody can write: it is not waited for.
         TaskTracker::new().spawn(committer.run());
         let open = executor.start(feed, stop.clone(), &tasks).await?;
-        if 0 < open {
-            tracing::info!(runs = open, "runs from before go on");
-        }
+        tell_open(open);
         tasks.spawn(Arc::clone(&intake).run_schedules(stopping.clone()));
         tasks.spawn(forget_keys(Arc::clone(&journal), Arc::clone(&clock), stopping.clone()));
         let retention = retention::Upkeep::new(Arc::clone(&journal), Arc::clone(&current), Arc::clone(&clock), config.retention);
@@ -231,12 +232,24 @@ pub(super) fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> 
     store::embedded::open(&config.store, settings)
 }
 
-fn registry(config: &Config, connectors: Option<Vec<(&'static str, Arc<dyn Connector>)>>) -> Result<Registry, StartError> {
+type Connectors = Vec<(&'static str, Arc<dyn Connector>)>;
+
+/// The door out, and what knows senders at the door in: what those publish is fetched through the door out.
+fn doors(config: &Config, secrets: &Arc<Secrets>, connectors: Option<Connectors>) -> Result<(Arc<Registry>, Verifier), StartError> {
     let connectors = match connectors {
         Some(connectors) => connectors,
         None => vec![("http", project::http(config).map_err(StartError::Config)?)],
     };
-    Ok(Registry::new(connectors, config.connections.clone()))
+    let http = connectors.iter().find(|(name, _)| *name == "http").map(|(_, connector)| Arc::clone(connector));
+    let http = http.ok_or_else(|| StartError::Config("there is no `http` connector".to_owned()))?;
+    let verifier = Verifier::new(Arc::clone(secrets), config.public_url.clone(), Arc::new(fetch::Fetch(http)));
+    Ok((Arc::new(Registry::new(connectors, config.connections.clone())), verifier))
+}
+
+fn tell_open(runs: usize) {
+    if 0 < runs {
+        tracing::info!(runs, "runs from before go on");
+    }
 }
 
 fn random<const N: usize>() -> Result<[u8; N], StartError> {

@@ -1,6 +1,5 @@
 //! The project folder → a catalog, checked against the connectors, connections and secrets there are.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +9,6 @@ use crate::connector::egress::Egress;
 use crate::connector::http::{HttpConnector, HttpSettings};
 use crate::connector::registry::CallProblem;
 use crate::connector::{Connector, Registry};
-use crate::domain::retry::Retry;
 use crate::domain::secret::Secrets;
 use crate::executor::Rebuild;
 use crate::script::Limits;
@@ -65,7 +63,7 @@ pub(super) fn examine(dir: &Path) -> Examined {
     let registry = Registry::new(vec![("http", http)], config.connections.clone());
     let (sources, unread) = Sources::read(dir);
     problems.extend(unread);
-    let (catalog, found) = build(&sources, &config.retries, &config.secrets, Severity::Warning, &registry);
+    let (catalog, found) = build(&sources, &config, Severity::Warning, &registry);
     problems.extend(found);
     let (tests, found) = selftest::read_all(dir, &sources);
     problems.extend(found);
@@ -100,25 +98,19 @@ pub(super) fn http(config: &Config) -> Result<Arc<dyn Connector>, String> {
 /// Reads the project's files and builds the set to serve.
 pub(super) fn load(config: &Config, registry: &Registry) -> (Catalog, Vec<Problem>) {
     let (sources, mut problems) = Sources::read(&config.dir);
-    let (catalog, found) = build(&sources, &config.retries, &config.secrets, Severity::Error, registry);
+    let (catalog, found) = build(&sources, config, Severity::Error, registry);
     problems.extend(found);
     (catalog, problems)
 }
 
-fn build(
-    sources: &Sources,
-    retries: &BTreeMap<String, Retry>,
-    secrets: &Secrets,
-    missing_secret: Severity,
-    registry: &Registry,
-) -> (Catalog, Vec<Problem>) {
+fn build(sources: &Sources, config: &Config, missing_secret: Severity, registry: &Registry) -> (Catalog, Vec<Problem>) {
     let check_target = target_check(registry);
-    let has_secret = |name: &str| secrets.get(name).is_some();
     let context = Context {
         limits: &Limits::default(),
-        retries,
+        retries: &config.retries,
         check_target: &check_target,
-        has_secret: &has_secret,
+        secrets: &config.secrets,
+        public_url: config.public_url.as_deref(),
         missing_secret,
         rebuilds: false,
         lint_at: Some(SystemClock.now()),
@@ -142,13 +134,14 @@ fn target_check(registry: &Registry) -> impl Fn(&str, &str, Option<&str>) -> Res
 /// Compiles a stored revision, for runs in flight after the files changed. Whether its targets and
 /// secrets still exist is left to the run: its finished steps must not be held up by that.
 pub(super) fn rebuild(config: &Config) -> Rebuild {
-    let retries = config.retries.clone();
+    let (retries, none) = (config.retries.clone(), Secrets::default());
     Box::new(move |files| {
         let context = Context {
             limits: &Limits::default(),
             retries: &retries,
             check_target: &|_, _, _| Ok(()),
-            has_secret: &|_| true,
+            secrets: &none,
+            public_url: None,
             missing_secret: Severity::Warning,
             rebuilds: true,
             lint_at: None,

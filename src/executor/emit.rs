@@ -69,7 +69,7 @@ impl Driver<'_> {
         let Event { mut head, body, .. } = event;
         head.matches.push(Match { workflow: Arc::clone(name), result: MatchResult::Run(id) });
         let event = Arc::new(Event::new(head, body));
-        self.emits.push(Accept { event, dedupe: None, runs: vec![run], cursor: None, topic: None });
+        self.emits.push(Accept { event, dedupe: Vec::new(), runs: vec![run], cursor: None, topic: None });
         Ok(id)
     }
 
@@ -104,7 +104,7 @@ impl Driver<'_> {
         let new_id = || self.executor.ids.run(event.head.received);
         let (runs, matches) = start::consider_all(concerned, &event, new_id, &self.executor.secrets);
         event.head.matches = matches;
-        Accept { event: Arc::new(event), dedupe: None, runs, cursor: None, topic }
+        Accept { event: Arc::new(event), dedupe: Vec::new(), runs, cursor: None, topic }
     }
 
     fn head(&self, source: Source, kind: &str, body: &Value, now: Timestamp) -> Result<EventHead, Failure> {

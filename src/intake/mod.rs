@@ -2,6 +2,7 @@
 //! the workflows' conditions, stored with the runs it starts, and only then acknowledged.
 
 pub mod approve;
+mod handshake;
 pub mod replay;
 mod reply;
 pub mod schedule;
@@ -34,8 +35,10 @@ pub struct Intake {
     pub clock: Arc<dyn Clock>,
     /// Names for events and runs.
     pub ids: Arc<Ids>,
-    /// To check signatures with.
+    /// What must not be shown.
     pub secrets: Arc<Secrets>,
+    /// Knows senders.
+    pub verifier: verify::Verifier,
     /// The largest body, in bytes, where a hook does not say.
     pub body_limit_bytes: usize,
     /// The links of `approve`.
@@ -103,8 +106,16 @@ pub enum Refusal {
         allowed: Vec<String>,
     },
     /// The sender could not be verified.
+    #[error("{denied}")]
+    Unverified {
+        /// Why.
+        denied: verify::Denied,
+        /// How to say who one is, for `WWW-Authenticate`.
+        challenge: Option<&'static str>,
+    },
+    /// What the sender is verified with, or what confirms its subscription, could not be fetched now.
     #[error("{0}")]
-    Unverified(verify::Denied),
+    Unfetched(&'static str),
     /// The body is larger than the hook allows.
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge {
@@ -161,8 +172,8 @@ pub struct Arrival {
     pub topic: Option<Arc<str>>,
 }
 
-/// What was taken in.
-struct Taken {
+/// What was taken in, durably.
+struct Stored {
     receipt: Receipt,
     event: Arc<Event>,
     /// Whoever sent it waits for what its runs say.
@@ -176,6 +187,8 @@ pub enum Dedupe {
     Hook,
     /// By this key.
     Key(DedupeKey),
+    /// By this key and as the hook says.
+    HookAnd(DedupeKey),
 }
 
 impl Intake {
@@ -191,18 +204,20 @@ impl Intake {
     /// # Errors
     /// When the body cannot be read or the store would not take it. Nothing is stored then.
     pub async fn submit(&self, arrival: Arrival, targets: &[Target]) -> Result<Receipt, Refusal> {
-        self.take_in(arrival, targets).await.map(|taken| taken.receipt)
+        self.take_in(arrival, targets).await.map(|stored| stored.receipt)
     }
 
     /// The same, with the event as it was read, and with who waits for an answer.
-    async fn take_in(&self, arrival: Arrival, targets: &[Target]) -> Result<Taken, Refusal> {
+    async fn take_in(&self, arrival: Arrival, targets: &[Target]) -> Result<Stored, Refusal> {
         let Arrival { head, body, dedupe, cursor, topic } = arrival;
         let mut event = Event::new(head, body);
         let uses = targets.iter().map(|target| target.loaded.uses).fold(Uses::NOTHING, Uses::or);
         check_body(&event, uses).map_err(Refusal::Unreadable)?;
-        let dedupe = match dedupe {
-            Dedupe::Key(key) => Some(key),
-            Dedupe::Hook => targets.iter().find_map(|target| hook_key(target, &event)),
+        let own = |event: &Event| targets.iter().find_map(|target| hook_key(target, event));
+        let dedupe: Vec<DedupeKey> = match dedupe {
+            Dedupe::Key(key) => vec![key],
+            Dedupe::Hook => own(&event).into_iter().collect(),
+            Dedupe::HookAnd(key) => own(&event).into_iter().chain([key]).collect(),
         };
         let concerned = targets.iter().map(|target| (&*target.loaded, target.trigger()));
         let (runs, matches) = start::consider_all(concerned, &event, || self.ids.run(event.head.received), &self.secrets);
@@ -214,7 +229,7 @@ impl Intake {
             Accepted::New { matches, .. } => Receipt { event: event.head.id, matches, duplicate: false },
             Accepted::Duplicate { event, matches } => Receipt { event, matches, duplicate: true },
         };
-        Ok(Taken { receipt, event, caller })
+        Ok(Stored { receipt, event, caller })
     }
 
     /// Starts a workflow by hand. `event` is the body, JSON.

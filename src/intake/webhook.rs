@@ -5,9 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-use super::{Arrival, Dedupe, Intake, Received, Refusal, Taken, Target, verify};
+use super::verify::{Denied, Once, Sent};
+use super::{Arrival, Dedupe, Intake, Received, Refusal, Stored, Target, dedupe_key};
 use crate::domain::event::Source;
-use crate::domain::workflow::{Trigger, Verify, Webhook};
+use crate::domain::response::Response;
+use crate::domain::workflow::{Scheme, Signed, Trigger, Verify, Webhook};
+use crate::workflow::event_type::event_type;
 use crate::workflow::matching::{self, NoHook};
 
 /// Headers that carry credentials: never stored, never in `event.headers`.
@@ -22,6 +25,15 @@ pub struct Hook {
     params: Vec<(String, String)>,
     /// The largest body it takes.
     pub body_limit_bytes: usize,
+}
+
+/// What a request to a hook was.
+#[derive(Debug)]
+pub enum Taken {
+    /// Something happened.
+    Event(Received),
+    /// The service asks something; nothing is stored.
+    Question(Response),
 }
 
 impl Intake {
@@ -46,32 +58,64 @@ impl Intake {
         Ok(Hook { targets, method: method.to_owned(), path: path.to_owned(), params, body_limit_bytes })
     }
 
-    /// Verifies a request to a hook and takes it in. Durable on return.
+    /// Verifies a request to a hook and takes it in. Durable on return. `target` is path and query as they were sent.
     ///
     /// # Errors
     /// When it cannot be verified, cannot be read, or the store would not take it. Nothing is stored then.
-    pub async fn receive(&self, hook: Hook, query: &str, headers: &HeaderMap, body: Bytes) -> Result<Received, Refusal> {
-        let now = self.clock.now();
+    pub async fn receive(&self, hook: Hook, target: &str, headers: &HeaderMap, body: Bytes) -> Result<Taken, Refusal> {
         // Hooks on one path and method verify alike: the catalog sees to that.
         let scheme = hook.targets.iter().find_map(webhook).map_or(&Verify::None, |hook| &hook.verify);
-        verify::verify(scheme, &self.secrets, headers, &body, now).map_err(Refusal::Unverified)?;
-        let kind = match scheme {
-            Verify::Github { .. } => headers.get("x-github-event").and_then(|value| value.to_str().ok()),
-            Verify::None | Verify::Hmac(_) | Verify::Bearer { .. } | Verify::Header { .. } => None,
-        };
-        let mut head = self.head(Source::Webhook, kind.unwrap_or("webhook"));
+        let sent = Sent { method: &hook.method, target, headers, body: &body, now: self.clock.now() };
+        let verified = self.verifier.verify(scheme, &sent).await.map_err(|denied| unverified(scheme, &hook.path, denied))?;
+        if let Some(answer) = self.answer_question(scheme, &sent).await? {
+            return Ok(Taken::Question(answer));
+        }
+        let kind = event_type(scheme, |name| headers.get(name).and_then(|value| value.to_str().ok()), &body);
+        let mut head = self.head(Source::Webhook, kind.as_deref().unwrap_or("webhook"));
         head.headers = kept_headers(headers, scheme);
         head.content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        if is_json_said_otherwise(scheme) {
+            "application/json".clone_into(&mut head.content_type);
+        }
+        let query = target.split_once('?').map_or("", |(_, query)| query);
         head.query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let Hook { targets, method, path, params, .. } = hook;
         head.method = method;
         head.path = path;
         head.params = params;
-        let arrival = Arrival { head, body, dedupe: Dedupe::Hook, cursor: None, topic: None };
-        let Taken { receipt, event, caller } = self.take_in(arrival, &targets).await?;
+        let dedupe = match verified.once {
+            None => Dedupe::Hook,
+            Some(Once { token, until }) => Dedupe::HookAnd(dedupe_key(&["once", &head.path, &token], until)),
+        };
+        let arrival = Arrival { head, body, dedupe, cursor: None, topic: None };
+        let Stored { receipt, event, caller } = self.take_in(arrival, &targets).await?;
         let reply = self.reply(&receipt, &event, &targets, caller);
-        Ok(Received { receipt, reply })
+        Ok(Taken::Event(Received { receipt, reply }))
     }
+}
+
+/// Why a request to a hook is refused. The log says which check failed, and nothing of what was sent.
+pub(super) fn unverified(scheme: &Verify, hook: &str, denied: Denied) -> Refusal {
+    if denied == Denied::Unfetched {
+        return Refusal::Unfetched("the sender's certificate could not be fetched: nothing was stored, send it again later");
+    }
+    match denied {
+        Denied::NoSecret | Denied::NoUrl => {
+            tracing::error!(hook, check = denied.check(), "a hook was called that cannot verify its sender; see `hence check`");
+        }
+        _ => tracing::info!(hook, check = denied.check(), "a request to a hook was refused: its sender is not verified"),
+    }
+    let challenge = match scheme {
+        Verify::Basic { .. } => Some("Basic realm=\"hence\""),
+        Verify::Bearer { .. } => Some("Bearer realm=\"hence\""),
+        Verify::None | Verify::Signed(_) | Verify::Hmac(_) | Verify::Header { .. } => None,
+    };
+    Refusal::Unverified { denied, challenge }
+}
+
+/// SNS sends JSON as `text/plain`.
+fn is_json_said_otherwise(scheme: &Verify) -> bool {
+    matches!(scheme, Verify::Signed(Signed { scheme: Scheme::AwsSns { .. }, .. }))
 }
 
 fn webhook(target: &Target) -> Option<&Webhook> {
@@ -84,7 +128,7 @@ fn webhook(target: &Target) -> Option<&Webhook> {
 fn kept_headers(headers: &HeaderMap, scheme: &Verify) -> Vec<(String, String)> {
     let secret = match scheme {
         Verify::Header { name, .. } => Some(&**name),
-        Verify::None | Verify::Github { .. } | Verify::Hmac(_) | Verify::Bearer { .. } => None,
+        Verify::None | Verify::Signed(_) | Verify::Hmac(_) | Verify::Bearer { .. } | Verify::Basic { .. } => None,
     };
     let kept = headers.iter().filter(|(name, _)| !CREDENTIALS.contains(name) && Some(name.as_str()) != secret);
     kept.map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect()

@@ -17,8 +17,8 @@ use crate::domain::time::Timestamp;
 pub struct Accept {
     /// The event; `event.head.matches` names the same runs.
     pub event: Arc<Event>,
-    /// Makes a repeat recognisable.
-    pub dedupe: Option<DedupeKey>,
+    /// Make a repeat recognisable: an event with one of these keys that is known is one.
+    pub dedupe: Vec<DedupeKey>,
     /// One per matching workflow.
     pub runs: Vec<NewRun>,
     /// A schedule's cursor, moved together with the event.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{OriginalUri, Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{ProblemResponse, Web};
 use crate::domain::id::{EventId, RunId};
+use crate::intake::webhook::Taken;
 use crate::intake::{Receipt, Received, Refusal, Replied};
 
 /// How long a body may take to arrive, from the end of the headers.
@@ -23,14 +24,20 @@ pub(super) async fn receive(
     State(web): State<Arc<Web>>,
     method: Method,
     Path(path): Path<String>,
-    RawQuery(query): RawQuery,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ProblemResponse> {
+    if let Some(answer) = web.intake.greet(method.as_str(), &path, uri.query().unwrap_or_default(), &headers) {
+        return Ok(super::answer::said(answer?));
+    }
     let hook = web.intake.hook(method.as_str(), &path)?;
     let body = read(body, &headers, hook.body_limit_bytes).await?;
-    let received = web.intake.receive(hook, query.as_deref().unwrap_or_default(), &headers, body).await?;
-    let Received { receipt, reply } = received;
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let Received { receipt, reply } = match web.intake.receive(hook, target, &headers, body).await? {
+        Taken::Event(received) => received,
+        Taken::Question(answer) => return Ok(super::answer::said(answer)),
+    };
     let waiting = match reply {
         Replied::Receipt => return Ok(answer(&receipt)),
         Replied::Fixed(response) => return Ok(super::answer::said(response)),

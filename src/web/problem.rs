@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::intake::Refusal;
-use crate::intake::verify::Denied;
 use crate::store::StoreError;
 
 /// How long a sender is asked to wait when the server is overloaded or its store cannot write.
@@ -125,11 +124,12 @@ impl From<Refusal> for ProblemResponse {
             Refusal::Method { allowed, .. } => {
                 Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", text).with_header(header::ALLOW, &allowed.join(", "))
             }
-            Refusal::Unverified(denied) => {
-                if denied == Denied::NoSecret {
-                    tracing::error!("a hook was called whose secret is not set; see `hence check`");
-                }
-                Self::new(StatusCode::UNAUTHORIZED, "unverified", text)
+            Refusal::Unverified { challenge, .. } => {
+                let problem = Self::new(StatusCode::UNAUTHORIZED, "unverified", text);
+                if let Some(challenge) = challenge { problem.with_header(header::WWW_AUTHENTICATE, challenge) } else { problem }
+            }
+            Refusal::Unfetched(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "sender-unavailable", text).with_header(header::RETRY_AFTER, RETRY_AFTER_S)
             }
             Refusal::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", text),
             Refusal::BrokenBody(_) => Self::new(StatusCode::BAD_REQUEST, "broken-body", text),

@@ -15,6 +15,7 @@ use super::selftest;
 use super::words;
 use super::yaml::FILE_BYTES;
 use crate::domain::retry::Retry;
+use crate::domain::secret::{Secret, Secrets};
 use crate::domain::time::Timestamp;
 use crate::script::Limits;
 
@@ -25,12 +26,14 @@ const NOW: Timestamp = Timestamp(1_793_491_200_000);
 pub(super) fn with_context<T>(run: impl FnOnce(&Context<'_>) -> T) -> T {
     let retries = BTreeMap::from([("patient".to_owned(), Retry { attempts: 20, first: Duration::from_secs(60), ..Retry::default() })]);
     let limits = Limits::default();
-    let has_secret = |name: &str| name == "HOOK_SECRET" || name == "NEW_SECRET";
+    let secret = |name: &str| (name.to_owned(), Secret::new(format!("value of {name}")));
+    let secrets = Secrets::new(BTreeMap::from([secret("HOOK_SECRET"), secret("NEW_SECRET")]));
     run(&Context {
         limits: &limits,
         retries: &retries,
         check_target: &target,
-        has_secret: &has_secret,
+        secrets: &secrets,
+        public_url: None,
         missing_secret: Severity::Warning,
         rebuilds: false,
         lint_at: Some(NOW),

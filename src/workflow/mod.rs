@@ -7,8 +7,10 @@
 pub mod catalog;
 pub mod compile;
 pub mod evaluate;
+pub mod event_type;
 pub mod file;
 pub mod inside;
+pub mod keys;
 pub mod lint;
 pub mod matching;
 pub mod plan;

@@ -160,6 +160,8 @@ pub mod codes {
         UNSIGNED_HOOK = "unsigned-hook", "A webhook that anybody may call.";
         UNKNOWN_SCHEME = "unknown-scheme", "A signature scheme that hence does not know.";
         MISSING_SECRET = "missing-secret", "A secret that is used and not set.";
+        MISSING_SETTING = "missing-setting", "A setting of `hence.yaml` that a workflow needs.";
+        BAD_SECRET = "bad-secret", "A secret that has another form than its service gives it.";
         HOOK_CONFLICT = "hook-conflict", "Two triggers claim one path and cannot share it.";
         UNKNOWN_STEP_KIND = "unknown-step-kind", "A step without a key that says what it does.";
         TWO_KINDS = "two-kinds", "A step with two keys that say what it does.";

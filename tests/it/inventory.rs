@@ -91,5 +91,5 @@ fn many(count: u64) -> Accept {
         matches,
         ..EventHead::new(EventId::new(parts(0)), Source::Webhook, "", BEGIN)
     };
-    Accept { event: Arc::new(Event::new(head, bytes::Bytes::new())), dedupe: None, runs, cursor: None, topic: None }
+    Accept { event: Arc::new(Event::new(head, bytes::Bytes::new())), dedupe: Vec::new(), runs, cursor: None, topic: None }
 }

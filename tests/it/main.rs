@@ -39,4 +39,5 @@ mod schedules;
 mod schema;
 mod support;
 mod tidy;
+mod verify;
 mod why;

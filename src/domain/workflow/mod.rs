@@ -5,6 +5,7 @@ mod keep;
 mod start;
 mod step;
 mod trigger;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,10 +17,8 @@ use super::journal::Address;
 pub use keep::{Keep, Kept};
 pub use start::{Concurrency, Gathering, Input, InputKind, Mode, Throttle};
 pub use step::{Approve, Call, Case, Child, Emit, OnError, Respond, RespondBody, Step, StepKind, Wait, WaitEvent};
-pub use trigger::{
-    Dedupe, EventTrigger, Hmac, HmacAlgorithm, Reply, RunTrigger, ScheduleTrigger, SecretName, SignatureEncoding, SignedPart, Trigger,
-    Verify, Webhook,
-};
+pub use trigger::{Dedupe, EventTrigger, Reply, RunTrigger, ScheduleTrigger, Trigger, Webhook};
+pub use verify::{Hmac, HmacAlgorithm, Scheme, SecretName, SignatureEncoding, Signed, SignedPart, Verify};
 
 /// A handle to a compiled expression, template or script of the workflow's program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,9 +1,9 @@
-//! What starts a workflow: hooks and how their senders are known, due times, events, run endings.
+//! What starts a workflow: hooks, due times, events, run endings.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Code, Respond};
+use super::{Code, Respond, Verify};
 use crate::domain::run::Status;
 use crate::domain::schedule::Schedule;
 
@@ -95,86 +95,4 @@ pub struct Dedupe {
     pub text: Arc<str>,
     /// How long a key is remembered.
     pub within: Duration,
-}
-
-/// The name of a secret, as in `secrets.NAME`. Never its value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SecretName(pub Arc<str>);
-
-/// How a webhook's sender is known.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Verify {
-    /// Not at all; said out loud wherever the hook is shown.
-    None,
-    /// `X-Hub-Signature-256`: HMAC-SHA256 of the raw body, hex, prefix `sha256=`.
-    Github {
-        /// Any of these may have signed.
-        secrets: Vec<SecretName>,
-    },
-    /// A signature header of another shape.
-    Hmac(Hmac),
-    /// `Authorization: Bearer …`.
-    Bearer {
-        /// Any of these.
-        secrets: Vec<SecretName>,
-    },
-    /// A header with a fixed secret value.
-    Header {
-        /// The header's name, in lower case.
-        name: Arc<str>,
-        /// Any of these.
-        secrets: Vec<SecretName>,
-    },
-}
-
-/// A keyed hash of the request in a header.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hmac {
-    /// Which hash.
-    pub algorithm: HmacAlgorithm,
-    /// The header that holds the signature, in lower case.
-    pub header: Arc<str>,
-    /// How the signature is written.
-    pub encoding: SignatureEncoding,
-    /// What stands before the signature in the header.
-    pub prefix: Arc<str>,
-    /// What is signed: literal text, the body and the timestamp, in this order.
-    pub signs: Vec<SignedPart>,
-    /// The header that holds the timestamp (Unix seconds), in lower case.
-    pub timestamp_header: Option<Arc<str>>,
-    /// How far the timestamp may be from now, in both directions.
-    pub tolerance: Duration,
-    /// Any of these may have signed.
-    pub secrets: Vec<SecretName>,
-}
-
-/// The hash of an HMAC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HmacAlgorithm {
-    /// Only for senders that offer nothing better.
-    Sha1,
-    /// The usual one.
-    Sha256,
-    /// The long one.
-    Sha512,
-}
-
-/// How signature bytes are written in a header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignatureEncoding {
-    /// Base 16, either case.
-    Hex,
-    /// Standard base 64 with padding.
-    Base64,
-}
-
-/// A part of what an HMAC signs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SignedPart {
-    /// These characters.
-    Text(Arc<str>),
-    /// The raw body.
-    Body,
-    /// The timestamp header's value, as sent.
-    Timestamp,
 }

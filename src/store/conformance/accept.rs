@@ -54,6 +54,17 @@ pub(super) async fn a_repeat_gets_the_first_ids_and_writes_nothing(store: &dyn S
     assert_eq!(open_ids(store).await, [run_id(10, 0), run_id(12, 0)]);
 }
 
+pub(super) async fn either_of_two_keys_makes_a_repeat(store: &dyn Store) {
+    let first = deduped(deduped(accept(10, &["a"]), 1, 100), 2, 100);
+    accept_new(store, [first.clone()]).await;
+    let by_second = deduped(deduped(accept(11, &["a"]), 3, 300), 2, 300);
+    assert_eq!(write(store, [Write::Accept(by_second)]).await, [duplicate_of(&first)]);
+    // What was refused is not remembered.
+    accept_new(store, [deduped(accept(12, &["a"]), 3, 300)]).await;
+    assert_eq!(store.forget_keys(time(150), 10).await, Ok(2));
+    assert_eq!(store.forget_keys(time(350), 10).await, Ok(1));
+}
+
 pub(super) async fn a_key_is_new_again_when_its_window_has_ended(store: &dyn Store) {
     let second = deduped(accept(100, &["a"]), 1, 200);
     accept_new(store, [deduped(accept(10, &["a"]), 1, 100), second.clone()]).await;

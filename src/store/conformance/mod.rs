@@ -38,6 +38,7 @@ pub async fn check_all(fresh: &dyn Fn() -> Place) {
     accept::an_event_is_stored_with_its_runs(&*open()).await;
     accept::a_run_may_begin_with_facts(&*open()).await;
     accept::a_repeat_gets_the_first_ids_and_writes_nothing(&*open()).await;
+    accept::either_of_two_keys_makes_a_repeat(&*open()).await;
     accept::a_key_is_new_again_when_its_window_has_ended(&*open()).await;
     accept::a_cursor_moves_with_its_event_and_only_forward(&*open()).await;
     accept::bodies_and_heads_of_every_size_come_back(&*open()).await;
@@ -121,11 +122,11 @@ fn accept_body(time_ms: u64, workflows: &[&str], body: Vec<u8>, headers: Vec<(St
         matches,
         ..EventHead::new(event_id(time_ms), Source::Webhook, "lead", time(time_ms))
     };
-    Accept { event: Arc::new(Event::new(head, Bytes::from(body))), dedupe: None, runs, cursor: None, topic: None }
+    Accept { event: Arc::new(Event::new(head, Bytes::from(body))), dedupe: Vec::new(), runs, cursor: None, topic: None }
 }
 
 fn deduped(mut accept: Accept, key: u8, until_ms: u64) -> Accept {
-    accept.dedupe = Some(DedupeKey { hash: [key; 32], until: time(until_ms) });
+    accept.dedupe.push(DedupeKey { hash: [key; 32], until: time(until_ms) });
     accept
 }
 

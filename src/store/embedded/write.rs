@@ -62,22 +62,22 @@ impl Core {
         let event = &accept.event;
         // Everything that can fail comes before the first put.
         EventRecord::check(&event.head, &event.body)?;
-        if let Some(dedupe) = &accept.dedupe {
+        let mut ended = Vec::new();
+        for dedupe in &accept.dedupe {
             let remembered = self.seen(batch, dedupe)?;
             if let Some((event, matches)) = self.first_event(batch, remembered.as_ref(), event.head.received)? {
                 self.move_cursor(batch, accept.cursor.as_ref())?;
                 return Ok(Written::Accepted(Accepted::Duplicate { event, matches }));
             }
-            if let Err(full) = admit(writer) {
-                return Ok(Written::Refused(full.into()));
-            }
-            if let Some(Remembered { until, .. }) = remembered {
-                batch.delete(key::expiry(until, &dedupe.hash));
-            }
+            ended.extend(remembered.map(|Remembered { until, .. }| key::expiry(until, &dedupe.hash)));
+        }
+        if let Err(full) = admit(writer) {
+            return Ok(Written::Refused(full.into()));
+        }
+        ended.into_iter().for_each(|expiry| batch.delete(expiry));
+        for dedupe in &accept.dedupe {
             batch.put(key::dedupe(&dedupe.hash), Remembered { until: dedupe.until, event: event.head.id, matches: None }.write()?);
             batch.put(key::expiry(dedupe.until, &dedupe.hash), Vec::new());
-        } else if let Err(full) = admit(writer) {
-            return Ok(Written::Refused(full.into()));
         }
         self.put_event(batch, accept).map(Written::Accepted)
     }

@@ -3,7 +3,7 @@
 use crate::domain::event::{Event, EventHead, MatchResult};
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{Reply, Trigger, Verify};
+use crate::domain::workflow::{Reply, Trigger};
 use crate::domain::{Map, Value};
 use crate::intake::replay::Replayed;
 use crate::store::{ReplayOf, RunHead};
@@ -29,7 +29,7 @@ pub(super) fn trigger(trigger: &Trigger, now: Timestamp) -> Value {
     match trigger {
         Trigger::Webhook(hook) => {
             let (path, respond) = (format!("/hooks/{}", hook.path), reply(hook.respond.as_ref()));
-            json!({"kind": "webhook", "path": path, "methods": hook.methods, "verify": verify(&hook.verify), "respond": respond})
+            json!({"kind": "webhook", "path": path, "methods": hook.methods, "verify": hook.verify.word(), "respond": respond})
         }
         Trigger::Schedule(schedule) => {
             let next = schedule.schedule.rule.next_after(now).map(|time| time.to_string());
@@ -46,16 +46,6 @@ fn reply(respond: Option<&Reply>) -> String {
         None => "receipt".to_owned(),
         Some(Reply::Wait(within)) => format!("wait {within:?}"),
         Some(Reply::Fixed(_)) => "fixed".to_owned(),
-    }
-}
-
-fn verify(scheme: &Verify) -> &'static str {
-    match scheme {
-        Verify::None => "none",
-        Verify::Github { .. } => "github",
-        Verify::Hmac(_) => "hmac",
-        Verify::Bearer { .. } => "bearer",
-        Verify::Header { .. } => "header",
     }
 }
 

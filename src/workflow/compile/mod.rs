@@ -5,6 +5,7 @@ mod code;
 pub mod path;
 mod requests;
 mod schedule;
+mod sender;
 mod start;
 mod steps;
 mod triggers;
@@ -18,6 +19,7 @@ use super::words;
 use super::yaml::Span;
 use crate::domain::id::Revision;
 use crate::domain::retry::Retry;
+use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{SecretName, Step, Workflow, loop_ids};
 use crate::script::{Engine, Limits, Program, ProgramBuilder};
@@ -49,8 +51,10 @@ pub struct Context<'c> {
     pub retries: &'c BTreeMap<String, Retry>,
     /// Knows the connectors and connections.
     pub check_target: &'c CheckTarget<'c>,
-    /// Knows which secrets are set.
-    pub has_secret: &'c dyn Fn(&str) -> bool,
+    /// The secrets that are set.
+    pub secrets: &'c Secrets,
+    /// `public_url` of `hence.yaml`: what schemes that sign the URL need.
+    pub public_url: Option<&'c str>,
     /// How bad a secret is that is not set: an error when serving, a warning in a check.
     pub missing_secret: Severity,
     /// A stored revision is built again: what `hence.yaml` has lost since must not hold up a run in flight.

@@ -3,7 +3,9 @@ use std::time::Duration;
 use super::super::cases::with_context;
 use super::super::catalog::{Catalog, Loaded};
 use crate::domain::schedule::{CatchUp, Rule};
-use crate::domain::workflow::{HmacAlgorithm, OnError, SecretName, SignatureEncoding, SignedPart, Step, StepKind, Trigger, Verify};
+use crate::domain::workflow::{
+    HmacAlgorithm, OnError, Scheme, SecretName, SignatureEncoding, Signed, SignedPart, Step, StepKind, Trigger, Verify,
+};
 
 fn load(text: &str) -> Loaded {
     let files = [("workflows/lead.yaml".to_owned(), text.to_owned())];
@@ -114,7 +116,10 @@ fn every_kind_of_verify_is_read() {
     assert_eq!(verify("{bearer: HOOK_SECRET}"), Verify::Bearer { secrets: vec![secret("HOOK_SECRET")] });
     let both = vec![secret("NEW_SECRET"), secret("HOOK_SECRET")];
     assert_eq!(verify("{bearer: {secrets: [NEW_SECRET, HOOK_SECRET]}}"), Verify::Bearer { secrets: both.clone() });
-    assert_eq!(verify("{scheme: github, secrets: [NEW_SECRET, HOOK_SECRET]}"), Verify::Github { secrets: both });
+    assert_eq!(
+        verify("{scheme: github, secrets: [NEW_SECRET, HOOK_SECRET]}"),
+        Verify::Signed(Signed { scheme: Scheme::Github, secrets: both })
+    );
     let header = verify("{header: {name: X-Token, secret: HOOK_SECRET}}");
     assert_eq!(header, Verify::Header { name: "x-token".into(), secrets: vec![secret("HOOK_SECRET")] });
     let Verify::Hmac(short) = verify("{hmac: {header: X-Sig, secret: HOOK_SECRET}}") else { panic!() };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Compiler, path, schedule};
 use crate::domain::workflow::{Dedupe, EventTrigger, Reply, RunTrigger, ScheduleTrigger, Trigger, Webhook};
 use crate::workflow::file::{DedupeFile, ReplyFile, TriggerFile, WebhookFile};
-use crate::workflow::problem::{Problem, codes};
+use crate::workflow::problem::codes;
 
 impl Compiler<'_, '_> {
     /// Every trigger of the workflow `name`.
@@ -45,18 +45,7 @@ impl Compiler<'_, '_> {
                 None
             }
         };
-        for secret in &file.secrets {
-            let name = &secret.value.0;
-            if !(self.context.has_secret)(name) {
-                let message = format!("the secret `{name}` is not set");
-                let problem = Problem::error(codes::MISSING_SECRET, self.report.file(), secret.span, message);
-                let help = format!(
-                    "set HENCE_SECRET_{name} in the environment, or add {name}=… to secrets.env; a server reads secrets at its start"
-                );
-                self.report.push(problem.help(help).severity(self.context.missing_secret));
-            }
-            self.secrets.insert(secret.value.clone());
-        }
+        self.sender(file);
         let dedupe = file.dedupe.as_ref().and_then(|dedupe| self.dedupe(dedupe, index));
         let respond = file.respond.as_ref().and_then(|reply| match reply {
             ReplyFile::Wait(within) => Some(Reply::Wait(*within)),

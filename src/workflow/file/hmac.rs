@@ -60,7 +60,7 @@ pub(super) fn read(entry: &Entry, report: &mut Report) -> Option<Verified> {
         tolerance: tolerance.unwrap_or(TOLERANCE),
         secrets: names(&secrets),
     });
-    Some(Verified { verify, secrets })
+    Some(Verified { verify, secrets, span: entry.span })
 }
 
 fn read_signs(text: &str, span: Span, report: &mut Report) -> Option<Vec<SignedPart>> {

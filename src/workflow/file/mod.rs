@@ -12,6 +12,7 @@ mod start;
 mod steps;
 mod triggers;
 mod verify;
+mod verify_scheme;
 mod workflow;
 mod written;
 
@@ -23,7 +24,8 @@ pub(crate) mod limits {
     pub(crate) use super::start::{BATCH_LIMIT, CONCURRENCY_LIMIT, INPUTS, THROTTLE_LIMIT};
     pub(crate) use super::steps::BRANCHES_LIMIT;
     pub(crate) use super::triggers::{METHODS, OUTCOMES};
-    pub(crate) use super::verify::{SCHEMES, SECRETS};
+    pub(crate) use super::verify::{KINDS, SECRETS};
+    pub(crate) use super::verify_scheme::{KEYS, SCHEMES, TOPICS, WITHOUT_SECRET};
 }
 
 pub use fields::Fields;

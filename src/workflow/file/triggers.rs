@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::fields::not_yet;
 use super::read::{choice, code, duration, event_type, list, size, some_duration, text};
 use super::requests::read_reply;
+use super::verify::Verified;
 use super::{At, DedupeFile, EventTriggerFile, Fields, Report, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile, verify};
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
@@ -119,7 +120,8 @@ fn read_webhook(entry: &Entry, report: &mut Report) -> Option<WebhookFile> {
     fields.not_yet(&["schema", "allow_from", "cors"], report);
     fields.close(report);
     let (path, verified) = (path?, verified?);
-    Some(WebhookFile { path, methods, verify: verified.verify, secrets: verified.secrets, dedupe, body_limit_bytes, respond })
+    let Verified { verify, secrets, span: verify_span } = verified;
+    Some(WebhookFile { path, methods, verify, verify_span, secrets, dedupe, body_limit_bytes, respond })
 }
 
 fn read_methods(node: &Node, report: &mut Report) -> Vec<Arc<str>> {

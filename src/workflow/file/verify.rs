@@ -2,38 +2,18 @@
 
 use std::sync::Arc;
 
-use super::fields::not_yet;
 use super::read::{list, text};
-use super::{At, Fields, Report, hmac};
+use super::{At, Fields, Report, hmac, verify_scheme};
 use crate::domain::workflow::{SecretName, Verify};
 use crate::workflow::problem::codes;
-use crate::workflow::words;
 use crate::workflow::yaml::{Entry, Kind, Node, Span};
 
-pub(crate) const SCHEMES: [&str; 1] = ["github"];
-const SCHEMES_NOT_YET: [&str; 17] = [
-    "standard-webhooks",
-    "svix",
-    "stripe",
-    "slack",
-    "twilio",
-    "shopify",
-    "sendgrid",
-    "square",
-    "discord",
-    "hubspot",
-    "aws-sns",
-    "mailgun",
-    "zoom",
-    "meta",
-    "typeform",
-    "calendly",
-    "paypal",
-];
+/// The ways to know a sender, one of which a map names.
+pub(crate) const KINDS: [&str; 5] = ["scheme", "hmac", "bearer", "basic", "header"];
 /// The most secrets one webhook may accept.
 pub(crate) const SECRETS: usize = 16;
 const EXAMPLES: &str = "write one of\n`verify: {scheme: github, secret: NAME}`\n`verify: {hmac: {header: X-Signature, secret: NAME}}`\n\
-`verify: {bearer: NAME}`\n`verify: {header: {name: X-Token, secret: NAME}}`\n`verify: none`";
+`verify: {bearer: NAME}`\n`verify: {basic: {user: hooks, secret: NAME}}`\n`verify: {header: {name: X-Token, secret: NAME}}`\n`verify: none`";
 
 /// A webhook's check and the secrets it names, with their places.
 pub(super) struct Verified {
@@ -41,6 +21,8 @@ pub(super) struct Verified {
     pub(super) verify: Verify,
     /// What it needs.
     pub(super) secrets: Vec<At<SecretName>>,
+    /// Where it says how.
+    pub(super) span: Span,
 }
 
 /// Reads `verify`.
@@ -48,7 +30,7 @@ pub(super) fn read(node: &Node, report: &mut Report) -> Option<Verified> {
     if node.kind == Kind::Text && &*node.raw == "none" {
         let help = "anybody who knows the address can start a run; name a scheme and a secret unless that is meant";
         report.warning(codes::UNSIGNED_HOOK, node.span, "the sender of this webhook is not checked", help);
-        return Some(Verified { verify: Verify::None, secrets: Vec::new() });
+        return Some(Verified { verify: Verify::None, secrets: Vec::new(), span: node.span });
     }
     let Kind::Map(entries) = &node.kind else {
         let message = format!("`verify` is `none` or a map, not {}", node.kind_name());
@@ -60,7 +42,7 @@ pub(super) fn read(node: &Node, report: &mut Report) -> Option<Verified> {
         return None;
     };
     let mut fields = Fields::open(node, "`verify`", first.span, report)?;
-    let kinds: Vec<&Entry> = ["scheme", "hmac", "bearer", "header"].into_iter().filter_map(|key| fields.entry(key)).collect();
+    let kinds: Vec<&Entry> = KINDS.into_iter().filter_map(|key| fields.entry(key)).collect();
     let found = match kinds.as_slice() {
         [only] => read_kind(only, &mut fields, report),
         [_, second, ..] => {
@@ -69,7 +51,7 @@ pub(super) fn read(node: &Node, report: &mut Report) -> Option<Verified> {
             return None;
         }
         [] => {
-            if !fields.not_yet(&["basic"], report) && fields.unknown().next().is_none() {
+            if fields.unknown().next().is_none() {
                 report.error(codes::MISSING_KEY, node.span, "`verify` does not say how", EXAMPLES);
             }
             None
@@ -81,11 +63,20 @@ pub(super) fn read(node: &Node, report: &mut Report) -> Option<Verified> {
 
 fn read_kind(entry: &Entry, fields: &mut Fields<'_>, report: &mut Report) -> Option<Verified> {
     match &*entry.key {
-        "scheme" => read_scheme(entry, fields, report),
+        "scheme" => verify_scheme::read(entry, fields, report),
         "hmac" => hmac::read(entry, report),
         "bearer" => {
             let secrets = read_bearer(entry, report)?;
-            Some(Verified { verify: Verify::Bearer { secrets: names(&secrets) }, secrets })
+            Some(Verified { verify: Verify::Bearer { secrets: names(&secrets) }, secrets, span: entry.span })
+        }
+        "basic" => {
+            let example = "basic: {user: hooks, secret: NAME}";
+            let mut inner = Fields::open_as(&entry.value, "`basic`", entry.span, example, report)?;
+            let user = inner.required("user", "hooks", report).and_then(|node| user_name(node, report));
+            let secrets = read_secrets(&mut inner, report);
+            inner.close(report);
+            let (user, secrets) = (user?, secrets?);
+            Some(Verified { verify: Verify::Basic { user, secrets: names(&secrets) }, secrets, span: entry.span })
         }
         _ => {
             let mut inner = Fields::open(&entry.value, "`header`", entry.span, report)?;
@@ -93,31 +84,9 @@ fn read_kind(entry: &Entry, fields: &mut Fields<'_>, report: &mut Report) -> Opt
             let secrets = read_secrets(&mut inner, report);
             inner.close(report);
             let (name, secrets) = (name?, secrets?);
-            Some(Verified { verify: Verify::Header { name, secrets: names(&secrets) }, secrets })
+            Some(Verified { verify: Verify::Header { name, secrets: names(&secrets) }, secrets, span: entry.span })
         }
     }
-}
-
-fn read_scheme(entry: &Entry, fields: &mut Fields<'_>, report: &mut Report) -> Option<Verified> {
-    let scheme = text(&entry.value, "scheme", report)?;
-    if SCHEMES_NOT_YET.contains(&&*scheme.value) {
-        not_yet(&scheme.value, scheme.span, report);
-        // Its fields are right in the language: only the scheme is told.
-        for key in ["secret", "secrets", "url"] {
-            fields.entry(key);
-        }
-        return None;
-    }
-    fields.not_yet(&["url"], report);
-    let secrets = read_secrets(fields, report);
-    if !SCHEMES.contains(&&*scheme.value) {
-        let all: Vec<&str> = SCHEMES.into_iter().chain(SCHEMES_NOT_YET).collect();
-        let message = format!("`{}` is not a signature scheme", scheme.value);
-        report.error(codes::UNKNOWN_SCHEME, scheme.span, message, words::suggest(&scheme.value, &all));
-        return None;
-    }
-    let secrets = secrets?;
-    Some(Verified { verify: Verify::Github { secrets: names(&secrets) }, secrets })
 }
 
 fn read_bearer(entry: &Entry, report: &mut Report) -> Option<Vec<At<SecretName>>> {
@@ -128,6 +97,17 @@ fn read_bearer(entry: &Entry, report: &mut Report) -> Option<Vec<At<SecretName>>
     let secrets = read_secrets(&mut inner, report);
     inner.close(report);
     secrets
+}
+
+/// RFC 7617, section 2: the first colon ends the name.
+fn user_name(node: &Node, report: &mut Report) -> Option<Arc<str>> {
+    let user = text(node, "user", report)?.value;
+    if user.is_empty() || user.contains(':') || user.chars().any(char::is_control) {
+        let message = format!("`user`: `{user}` cannot be the name of a user here");
+        report.error(codes::BAD_NAME, node.span, message, "write a name without colons, as in `user: hooks`");
+        return None;
+    }
+    Some(user)
 }
 
 /// `secret: NAME` or `secrets: [NAME, NAME]`.
@@ -155,7 +135,7 @@ pub(super) fn read_secrets(fields: &mut Fields<'_>, report: &mut Report) -> Opti
 }
 
 /// The text is never shown: somebody may have put the secret itself here.
-fn secret(node: &Node, report: &mut Report) -> Option<At<SecretName>> {
+pub(super) fn secret(node: &Node, report: &mut Report) -> Option<At<SecretName>> {
     let found = text(node, "secret", report)?;
     let mut chars = found.value.chars();
     let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');

@@ -43,7 +43,7 @@ fn name_after<'t, 'c>(tokens: &'t [Token<'c>], index: usize) -> Option<&'t Token
 
 fn is_set(piece: &Piece<'_>, index: usize, subject: &Subject<'_>, report: &mut Report) {
     let Some(name) = name_after(&piece.tokens, index) else { return };
-    if (subject.context.has_secret)(name.text) {
+    if subject.context.secrets.get(name.text).is_some() {
         return;
     }
     let span = piece.span(name, subject.source);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::words::{brief, catch_up, digest, duration, retry, rule, verify, verify_secrets};
+use super::words::{brief, catch_up, digest, duration, retry, rule, verify};
 use super::{RouteOutline, ScheduleOutline, Settings, StepOutline, TriggerOutline, WorkflowOutline};
 use crate::domain::Value;
 use crate::domain::schedule::{Rule, Schedule};
@@ -89,7 +89,7 @@ impl Describe<'_> {
 
     fn webhook(&mut self, webhook: &Webhook) -> TriggerOutline {
         let Webhook { path, methods, verify: sender, dedupe, body_limit_bytes, respond } = webhook;
-        let secrets: BTreeSet<String> = verify_secrets(sender).iter().map(|name| name.0.to_string()).collect();
+        let secrets: BTreeSet<String> = sender.secrets().into_iter().map(|name| name.0.to_string()).collect();
         self.secrets.extend(secrets.iter().cloned());
         let dedupe = dedupe.as_ref().map(|Dedupe { key: _, text, within }| format!("{} within {}", brief(text), duration(*within)));
         let route = RouteOutline {

@@ -7,7 +7,7 @@ use ring::digest::{SHA256, digest as hash};
 use crate::domain::retry::Retry;
 use crate::domain::schedule::{CatchUp, Rule};
 use crate::domain::time::format_duration;
-use crate::domain::workflow::{Hmac, HmacAlgorithm, SecretName, SignatureEncoding, SignedPart, Verify};
+use crate::domain::workflow::{Hmac, HmacAlgorithm, Scheme, SignatureEncoding, Signed, SignedPart, Verify};
 use crate::workflow::lint::mask;
 
 /// A longer text is not shown.
@@ -74,20 +74,36 @@ pub(super) fn catch_up(catch_up: CatchUp) -> &'static str {
 pub(super) fn verify(verify: &Verify) -> String {
     match verify {
         Verify::None => UNVERIFIED.to_owned(),
-        Verify::Github { secrets: _ } => "github".to_owned(),
+        Verify::Bearer { secrets: _ } => verify.word().to_owned(),
+        Verify::Signed(Signed { scheme, secrets: _ }) => self::scheme(scheme),
         Verify::Hmac(hmac) => self::hmac(hmac),
-        Verify::Bearer { secrets: _ } => "bearer".to_owned(),
+        Verify::Basic { user, secrets: _ } => format!("basic as {user}"),
         Verify::Header { name, secrets: _ } => format!("header {name}"),
     }
 }
 
-/// The secrets that `verify` names.
-pub(super) fn verify_secrets(verify: &Verify) -> &[SecretName] {
-    match verify {
-        Verify::None => &[],
-        Verify::Github { secrets } | Verify::Bearer { secrets } | Verify::Header { name: _, secrets } => secrets,
-        Verify::Hmac(hmac) => &hmac.secrets,
-    }
+fn scheme(scheme: &Scheme) -> String {
+    let more = match scheme {
+        Scheme::Twilio { url } | Scheme::Square { url } | Scheme::Hubspot { url } => {
+            url.as_ref().map(|url| format!(" for {}", brief(url))).unwrap_or_default()
+        }
+        Scheme::AwsSns { topics } => format!(" from {}", topics.join(", ")),
+        Scheme::Paypal { webhook_id } => format!(" for the webhook {webhook_id}"),
+        Scheme::Meta { verify_token } => format!(" with the verify token {}", verify_token.0),
+        Scheme::StandardWebhooks
+        | Scheme::Svix
+        | Scheme::Stripe
+        | Scheme::Github
+        | Scheme::Slack
+        | Scheme::Shopify
+        | Scheme::Sendgrid
+        | Scheme::Discord
+        | Scheme::Mailgun
+        | Scheme::Zoom
+        | Scheme::Typeform
+        | Scheme::Calendly => String::new(),
+    };
+    format!("{}{more}", scheme.name())
 }
 
 fn hmac(hmac: &Hmac) -> String {
@@ -118,12 +134,27 @@ fn hmac(hmac: &Hmac) -> String {
 mod tests {
     use super::*;
     use crate::domain::time::parse_duration;
+    use crate::domain::workflow::SecretName;
 
     #[test]
     fn durations_read_as_they_are_written() {
         for text in ["250ms", "10s", "5m", "1h30m", "7d", "1d1h1m1s1ms", "0s"] {
             assert_eq!(parse_duration(text).map(duration).as_deref(), Ok(text));
         }
+    }
+
+    #[test]
+    fn a_scheme_says_what_it_is_checked_against() {
+        let check = |scheme: Scheme, expected: &str| {
+            assert_eq!(verify(&Verify::Signed(Signed { scheme, secrets: Vec::new() })), expected);
+        };
+        check(Scheme::Stripe, "stripe");
+        check(Scheme::Twilio { url: None }, "twilio");
+        check(Scheme::Square { url: Some("https://a.test/b".into()) }, "square for https://a.test/b");
+        check(Scheme::AwsSns { topics: vec!["arn:a".into(), "arn:b".into()] }, "aws-sns from arn:a, arn:b");
+        check(Scheme::Paypal { webhook_id: "8PT".into() }, "paypal for the webhook 8PT");
+        check(Scheme::Meta { verify_token: SecretName("TOKEN".into()) }, "meta with the verify token TOKEN");
+        assert_eq!(verify(&Verify::Basic { user: "hooks".into(), secrets: Vec::new() }), "basic as hooks");
     }
 
     #[test]

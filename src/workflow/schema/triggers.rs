@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{refer, said};
-use crate::domain::Value;
-use crate::workflow::file::limits::{METHODS, OUTCOMES, SCHEMES, SECRETS};
+use crate::domain::{Map, Value};
+use crate::workflow::file::limits::{KEYS, KINDS, METHODS, OUTCOMES, SCHEMES, SECRETS, TOPICS, WITHOUT_SECRET};
 
 /// A trigger and its parts.
 pub(super) fn definitions() -> [(&'static str, Value); 8] {
@@ -104,6 +104,8 @@ fn webhook() -> Value {
                 "properties": {"body": said(refer("size"), "The largest body.")},
             },
         },
+        "if": {"required": ["verify"], "properties": {"verify": {"type": "object", "required": ["url"]}}},
+        "then": {"properties": {"path": {"not": {"type": "string", "pattern": r"\{"}}}},
     })
 }
 
@@ -113,7 +115,7 @@ fn one_secret() -> Value {
 }
 
 fn verify() -> Value {
-    let kinds: Vec<Value> = ["scheme", "hmac", "bearer", "header"].iter().map(|kind| json!({"required": [kind]})).collect();
+    let kinds: Vec<Value> = KINDS.iter().map(|kind| json!({"required": [kind]})).collect();
     let secrets = |name: Value| {
         let mut properties = json!({"secret": refer("secret_name"), "secrets": refer("secrets")});
         let mut required = json!([]);
@@ -123,6 +125,8 @@ fn verify() -> Value {
         }
         json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties, "oneOf": one_secret()})
     };
+    let keys = ["secret", "secrets"].into_iter().chain(KEYS.map(|(key, _)| key));
+    let depends: Map = keys.map(|key| (key.to_owned(), json!(["scheme"]))).collect();
     json!({"anyOf": [
         {"const": "none", "description": "Anybody may call it."},
         {
@@ -132,15 +136,43 @@ fn verify() -> Value {
                 "scheme": {"enum": SCHEMES.as_slice(), "description": "A sender's own scheme."},
                 "secret": said(refer("secret_name"), "The secret's name, never its value."),
                 "secrets": said(refer("secrets"), "Several, for rotation."),
+                "url": {"type": "string", "pattern": "^https?://[^#]+$", "description": "The whole URL as it is set at the sender, if it signs that."},
+                "topics": {
+                    "description": "The ARNs of the SNS topics that are heard.",
+                    "anyOf": [topic(), {"type": "array", "minItems": 1, "maxItems": TOPICS, "items": topic()}],
+                },
+                "webhook_id": said(refer("text"), "PayPal's id of the webhook."),
+                "verify_token": said(refer("secret_name"), "The secret that Meta's first request brings."),
                 "hmac": said(refer("hmac"), "A keyed hash in a header."),
                 "bearer": {"description": "A fixed token.", "anyOf": [refer("secret_name"), secrets(json!({}))]},
+                "basic": said(secrets(json!({"user": {"type": ["string", "number", "boolean"], "pattern": "^[^:]+$"}})), "User and password."),
                 "header": said(secrets(json!({"name": refer("header_name")})), "A header whose value is the secret."),
             },
             "oneOf": kinds,
-            "dependentSchemas": {"scheme": {"oneOf": one_secret()}},
-            "dependentRequired": {"secret": ["scheme"], "secrets": ["scheme"]},
+            "dependentSchemas": {"scheme": {"allOf": scheme_rules()}},
+            "dependentRequired": depends,
         },
     ]})
+}
+
+fn topic() -> Value {
+    json!({"type": "string", "pattern": "^arn:[^:]*:sns:[^:]+:[^:]+:[^:]+$"})
+}
+
+/// Which keys stand beside which scheme.
+fn scheme_rules() -> Vec<Value> {
+    let is = |schemes: &[&str]| json!({"properties": {"scheme": {"enum": schemes}}});
+    let without_secret = json!({
+        "if": is(&WITHOUT_SECRET),
+        "then": {"not": {"anyOf": one_secret()}},
+        "else": {"oneOf": one_secret()},
+    });
+    let of_some = KEYS.iter().map(|(key, schemes)| {
+        // `url` alone can be left out: `public_url` of hence.yaml takes its place.
+        let needed = if *key == "url" { json!(true) } else { json!({"required": [key]}) };
+        json!({"if": is(schemes), "then": needed, "else": {"not": {"required": [key]}}})
+    });
+    std::iter::once(without_secret).chain(of_some).collect()
 }
 
 fn hmac() -> Value {

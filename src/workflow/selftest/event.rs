@@ -8,8 +8,9 @@ use crate::domain::event::{Event, EventHead, Source};
 use crate::domain::id::{EventId, Parts};
 use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{Trigger, Verify};
+use crate::domain::workflow::Trigger;
 use crate::workflow::catalog::Loaded;
+use crate::workflow::event_type::event_type;
 use crate::workflow::inside::RUN_ENDED;
 
 const JSON: &str = "application/json";
@@ -54,8 +55,10 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
     let content_type = header("content-type").unwrap_or_else(|| JSON.to_owned());
     let (source, mut kind, mut path, mut method) = match trigger {
         Some(Trigger::Webhook(hook)) => {
-            let github = matches!(hook.verify, Verify::Github { .. }).then(|| header("x-github-event")).flatten();
-            (Source::Webhook, github.unwrap_or_else(|| "webhook".to_owned()), hook.path.to_string(), "POST".to_owned())
+            let sent = file.body.clone().map(|body| bytes_of(body, &content_type)).unwrap_or_default();
+            let named = |name: &str| file.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+            let said = event_type(&hook.verify, named, &sent).unwrap_or_else(|| "webhook".to_owned());
+            (Source::Webhook, said, hook.path.to_string(), "POST".to_owned())
         }
         Some(Trigger::Schedule(schedule)) => (Source::Schedule, "schedule".to_owned(), schedule.name.to_string(), String::new()),
         Some(Trigger::Event(event)) => (Source::Workflow, event.kind.to_string(), String::new(), String::new()),

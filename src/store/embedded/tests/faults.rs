@@ -27,7 +27,7 @@ pub(super) fn accept(n: u64) -> Write {
     let hash = [u8::try_from(n).unwrap(); 32];
     Write::Accept(Accept {
         event: Arc::new(Event::new(head, Bytes::from(vec![1; 20_000]))),
-        dedupe: Some(DedupeKey { hash, until: Timestamp(1_000) }),
+        dedupe: vec![DedupeKey { hash, until: Timestamp(1_000) }],
         runs: vec![run],
         cursor: None,
         topic: None,

@@ -82,6 +82,7 @@ async fn happen(store: &dyn Store, epoch: Epoch, all: &[Happening]) {
             let until = Timestamp(i64::try_from((it.day + days) * DAY_MS).unwrap());
             DedupeKey { hash: [u8::try_from(n % 7).unwrap() + 1; 32], until }
         });
+        let dedupe = dedupe.into_iter().collect();
         let topic = it.topic.then(|| Arc::from("paid"));
         let event = Arc::new(Event::new(head, Bytes::from(vec![1; it.body])));
         store.write(vec![Write::Accept(Accept { event, dedupe, runs, cursor: None, topic })]).await.unwrap();
@@ -129,7 +130,7 @@ async fn repeats(store: &dyn Store, now: Timestamp) -> Vec<String> {
         // Only looked at: a key that is known writes nothing, and for one that is not there is a store of its own.
         let head = EventHead::new(EventId::from_bytes([255; 16]), Source::Webhook, "x", now);
         let event = Arc::new(Event::new(head, Bytes::new()));
-        let dedupe = Some(DedupeKey { hash: [hash; 32], until: now });
+        let dedupe = vec![DedupeKey { hash: [hash; 32], until: now }];
         let accept = Accept { event, dedupe, runs: Vec::new(), cursor: None, topic: None };
         told.push(format!("{:?}", store.write(vec![Write::Accept(accept)]).await.unwrap()));
     }

@@ -38,7 +38,7 @@ fn accept(n: u64) -> Write {
     hash[..8].copy_from_slice(&parts(n).chance.to_be_bytes());
     Write::Accept(Accept {
         event: Arc::new(Event::new(head, Bytes::from(vec![b'x'; BODY_BYTES]))),
-        dedupe: Some(DedupeKey { hash, until: Timestamp(1_700_086_400_000) }),
+        dedupe: vec![DedupeKey { hash, until: Timestamp(1_700_086_400_000) }],
         runs: vec![NewRun::new(run, workflow, Revision([1; 32]))],
         cursor: None,
         topic: None,

@@ -7,6 +7,7 @@ use super::{At, CodeText, RespondFile};
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
 use crate::domain::workflow::{SecretName, Verify};
+use crate::workflow::yaml::Span;
 
 /// One entry of `when`.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +51,8 @@ pub struct WebhookFile {
     pub methods: Vec<Arc<str>>,
     /// `verify`.
     pub verify: Verify,
+    /// Where it says how.
+    pub verify_span: Span,
     /// The secrets that `verify` names.
     pub secrets: Vec<At<SecretName>>,
     /// `dedupe`.

@@ -51,6 +51,19 @@ fn check_passes(workflow: &str, cases: &str) {
 const POST: &str = "when: [manual]\nsteps:\n  - {id: a, call: http.post, with: {url: https://example.com, json: {n: 1, text: hi}}}\n";
 
 #[test]
+fn an_event_has_the_type_that_its_service_says() {
+    let workflow = "
+when: [{webhook: {path: a, verify: {scheme: zoom, secret: HOOK_SECRET}}}]
+steps: [{stop: event.type}]
+";
+    check_passes(workflow, "cases: [{name: a, event: {body: {event: meeting.started}}, expect: {output: meeting.started}}]");
+    check_passes(workflow, "cases: [{name: a, event: {body: {other: 1}}, expect: {output: webhook}}]");
+    check_passes(workflow, "cases: [{name: a, event: {type: own, body: {event: meeting.started}}, expect: {output: own}}]");
+    let github = workflow.replace("zoom", "github");
+    check_passes(&github, "cases: [{name: a, event: {headers: {X-GitHub-Event: push}, body: {}}, expect: {output: push}}]");
+}
+
+#[test]
 fn a_campaign_of_thirty_days_takes_no_time() {
     let workflow = "
 when: [manual]
