@@ -2,6 +2,7 @@
 //! the workflows' conditions, stored with the runs it starts, and only then acknowledged.
 
 pub mod approve;
+pub mod limits;
 pub mod replay;
 mod reply;
 pub mod schedule;
@@ -14,7 +15,7 @@ use crate::clock::{Clock, Ids};
 use crate::domain::event::{Event, EventHead, Match, MatchResult};
 use crate::domain::id::{EventId, RunId};
 use crate::domain::secret::Secrets;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, format_duration};
 use crate::domain::workflow::Trigger;
 use crate::script::check_body;
 use crate::store::{Accept, Accepted, CommitError, Cursor, DedupeKey, Journal, StoreError};
@@ -38,6 +39,8 @@ pub struct Intake {
     pub secrets: Arc<Secrets>,
     /// The largest body, in bytes, where a hook does not say.
     pub body_limit_bytes: usize,
+    /// What the front door counts.
+    pub door: limits::FrontDoor,
     /// The links of `approve`.
     pub links: Arc<approve::Links>,
     /// The workflows that runs began with.
@@ -105,6 +108,23 @@ pub enum Refusal {
     /// The sender could not be verified.
     #[error("{0}")]
     Unverified(verify::Denied),
+    /// The hook takes nothing from there.
+    #[error("this hook takes nothing from {0}: `allow_from` names the networks that it takes requests from")]
+    Elsewhere(std::net::IpAddr),
+    /// More requests than the rate allows.
+    #[error("{of}: {} in {}; send it again in {} s", spent.rate.limit, format_duration(spent.rate.per), limits::whole_seconds(spent.retry_after))]
+    TooOften {
+        /// Whose rate it is.
+        of: limits::RateOf,
+        /// The rate, and when there is room again.
+        spent: limits::Spent,
+    },
+    /// Too much of other bodies is in memory.
+    #[error("the server has as many bodies in hand as it may: nothing was stored, send it again")]
+    Crowded,
+    /// The body came too slowly.
+    #[error("the body was not complete after {} and a second for each {} KiB of it: send it at once", format_duration(*.0), limits::BYTES_A_SECOND >> 10)]
+    SlowBody(std::time::Duration),
     /// The body is larger than the hook allows.
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge {

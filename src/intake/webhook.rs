@@ -1,11 +1,13 @@
 //! `POST /hooks/…`: which hook, who sent it, and the event it is.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
 use super::{Arrival, Dedupe, Intake, Received, Refusal, Target, verify};
+use crate::domain::door::Door;
 use crate::domain::event::Source;
 use crate::domain::workflow::{Trigger, Verify, Webhook};
 use crate::workflow::matching::{self, NoHook};
@@ -17,11 +19,35 @@ const CREDENTIALS: [header::HeaderName; 3] = [header::AUTHORIZATION, header::PRO
 #[derive(Debug)]
 pub struct Hook {
     targets: Vec<Target>,
+    used: Option<Arc<AtomicU64>>,
     method: String,
     path: String,
     params: Vec<(String, String)>,
     /// The largest body it takes.
     pub body_limit_bytes: usize,
+}
+
+impl Hook {
+    /// Its path, as a workflow writes it.
+    #[must_use]
+    pub fn name(&self) -> Option<Arc<str>> {
+        self.webhook().map(|hook| Arc::clone(&hook.path))
+    }
+
+    /// Who may come in. Hooks on one path and method say the same: the catalog sees to that.
+    #[must_use]
+    pub fn door(&self) -> Option<&Door> {
+        self.webhook().map(|hook| &hook.door)
+    }
+
+    /// What has been used of its rate.
+    pub(super) fn used(&self) -> Option<&AtomicU64> {
+        self.used.as_deref()
+    }
+
+    fn webhook(&self) -> Option<&Webhook> {
+        self.targets.iter().find_map(webhook)
+    }
 }
 
 impl Intake {
@@ -43,7 +69,8 @@ impl Intake {
         let targets: Vec<Target> = hooks.iter().map(|hook| Target { loaded: Arc::clone(&hook.loaded), trigger: hook.trigger }).collect();
         let limits = targets.iter().filter_map(webhook).filter_map(|hook| hook.body_limit_bytes);
         let body_limit_bytes = limits.max().unwrap_or(self.body_limit_bytes);
-        Ok(Hook { targets, method: method.to_owned(), path: path.to_owned(), params, body_limit_bytes })
+        let used = hooks.first().map(|hook| Arc::clone(&hook.used));
+        Ok(Hook { targets, used, method: method.to_owned(), path: path.to_owned(), params, body_limit_bytes })
     }
 
     /// Verifies a request to a hook and takes it in. Durable on return.
