@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::IpAddr;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::connections::{Leave, Place};
 use super::guarded::Guarded;
@@ -63,10 +65,13 @@ where
             },
         }
     }
-    let io = http.into_parts().io.into_inner().into_inner();
-    tokio::select! {
-        () = end(io) => {}
-        _dropped = connection.must_leave(told) => {}
+    // Who was sent away has its answer, and is not waited for: the place is another's.
+    if told.is_none() {
+        let io = http.into_parts().io.into_inner().into_inner();
+        tokio::select! {
+            () = end(io) => {}
+            _leave = connection.must_leave(told) => {}
+        }
     }
 }
 
@@ -75,6 +80,26 @@ pub(super) async fn refuse<T: AsyncRead + AsyncWrite + Unpin>(mut io: T, answer:
     if let Ok(Ok(())) = tokio::time::timeout(LINGER, io.write_all(answer)).await {
         end(io).await;
     }
+}
+
+/// The same to one that has not been listened to at all: many clients take an answer before their question for nonsense.
+pub(super) async fn hear_and_refuse<T: AsyncRead + AsyncWrite + Unpin>(mut io: T, answer: &[u8]) {
+    let mut first = [0; 4_096];
+    if let Ok(Ok(1..)) = tokio::time::timeout(LINGER, io.read(&mut first)).await {
+        refuse(io, answer).await;
+    }
+}
+
+/// The same in an instant, where nobody can be waited for. What has come already is read, so that it does not take the answer with it.
+pub(super) fn refuse_at_once(stream: TcpStream, answer: &[u8]) -> io::Result<()> {
+    let mut stream = stream.into_std()?;
+    let mut first = [0; 16 << 10];
+    let heard = stream.read(&mut first)?;
+    if 0 < heard {
+        stream.write_all(answer)?;
+        stream.shutdown(Shutdown::Write)?;
+    }
+    Ok(())
 }
 
 /// Says that nothing more comes, and lets the client end.

@@ -35,7 +35,7 @@ pub(super) fn connections(wanted: usize) -> usize {
 fn fitting(files: u64) -> usize {
     let free = files.saturating_sub(RESERVED.min(files / 2));
     let free = usize::try_from(free).unwrap_or(usize::MAX);
-    (free.saturating_sub(LEAST) / 9).saturating_mul(8).max(LEAST)
+    (free.saturating_sub(2 * LEAST) / 5).saturating_mul(4).max(LEAST)
 }
 
 #[cfg(test)]
@@ -47,7 +47,8 @@ mod tests {
     fn what_fits_leaves_room_for_the_rest() {
         for files in [64, 256, 1_024, 20_000, 1 << 30] {
             let fit = fitting(files);
-            let most = u64::try_from(fit + overshoot(fit)).unwrap();
+            // Those sent away, and those told that there is no room, have one, too.
+            let most = u64::try_from(fit + 2 * overshoot(fit)).unwrap();
             assert!(most + RESERVED.min(files / 2) <= files && LEAST <= fit, "{files}: {fit}");
         }
         assert_eq!(fitting(0), LEAST);

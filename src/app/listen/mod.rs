@@ -22,15 +22,13 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::FrontLimits;
 use crate::web::{self, Door, Unread, Web};
-use connections::{Connections, Leave, Place, TICK};
-use converse::{converse, refuse};
+use connections::{Connections, Leave, Place, TICK, overshoot};
+use converse::{converse, hear_and_refuse, refuse, refuse_at_once};
 
 pub(super) use descriptors::raise as raise_descriptors;
 pub(super) use signals::Signals;
 pub(super) use tls::Tls;
 
-/// Connections that are told that there are too many of them, at once; more are closed without a word.
-const TOLD_AT_ONCE: usize = 64;
 /// How long to wait when the system gives no connection.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
@@ -65,6 +63,7 @@ struct Accepting {
     connections: Arc<Connections>,
     builder: Arc<Builder>,
     tasks: TaskTracker,
+    /// Those of too many whose end is waited for.
     told: Arc<Semaphore>,
 }
 
@@ -88,7 +87,7 @@ pub(super) async fn serve(listener: TcpListener, listen: Listen, stopping: Cance
             connections: Arc::clone(&connections),
             builder: Arc::new(builder),
             tasks: TaskTracker::new(),
-            told: Arc::new(Semaphore::new(TOLD_AT_ONCE)),
+            told: Arc::new(Semaphore::new(overshoot(limits.connections))),
         };
         tokio::select! {
             () = stopping.cancelled() => {}
@@ -144,13 +143,19 @@ impl Accepting {
             (None, tls) => {
                 let answer = door.unread(Unread::Crowded, peer);
                 // Who waits for a handshake can be told nothing before it.
-                if tls.is_none()
-                    && let Ok(permit) = Arc::clone(&self.told).try_acquire_owned()
-                {
-                    drop(self.tasks.spawn(async move {
-                        refuse(stream, &answer).await;
+                if tls.is_some() {
+                    return;
+                }
+                match Arc::clone(&self.told).try_acquire_owned() {
+                    Ok(permit) => drop(self.tasks.spawn(async move {
+                        hear_and_refuse(stream, &answer).await;
                         drop(permit);
-                    }));
+                    })),
+                    Err(_none) => {
+                        if let Err(error) = refuse_at_once(stream, &answer) {
+                            tracing::debug!(error = %error, "a connection too many went away untold");
+                        }
+                    }
                 }
             }
         }

@@ -29,7 +29,7 @@ pub(in super::super) async fn list(
 }
 
 fn shown(refused: &RefusedRequest) -> Value {
-    let RefusedRequest { number: _, at, reason, status, hook, method, path, sender, detail } = refused;
+    let RefusedRequest { at, reason, status, hook, method, path, sender, detail } = refused;
     serde_json::json!({
         "at": at.to_string(), "reason": reason, "status": status, "hook": hook, "method": method, "path": path,
         "sender": sender.map(|sender| sender.to_string()), "detail": detail,

@@ -139,6 +139,7 @@ async fn connections_that_do_nothing_make_room_for_others() {
         turn(&app).await;
     }
     let mut refused = TcpStream::connect(app.app.address).await.unwrap();
+    refused.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let answer = rest(&mut refused).await;
     check_raw(&answer, "503 ", "too-many-connections");
     assert!(answer.contains("retry-after: 5\r\n"), "{answer}");
