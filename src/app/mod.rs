@@ -210,9 +210,9 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
             writeln!(std::io::stderr().lock(), "admin token for /api: {} (kept in {}/admin-token)", app.token.expose(), data.display());
         said.map_err(StartError::Server)?;
     }
-    let scheme = if app.config.tls.is_some() { "https" } else { "http" };
-    let url = format!("{scheme}://{}", listen::reachable(app.address));
-    config::write_address(&data, &url).map_err(|error| StartError::Data { path: data.clone(), error })?;
+    let url = listen::url(&app.config, app.address);
+    let certificate = app.config.tls.as_ref().map(|files| &*files.cert);
+    config::write_address(&data, &url, certificate).map_err(|error| StartError::Data { path: data.clone(), error })?;
     tracing::info!(url = %url, data = %data.display(), "hence is ready");
     let signal = signals.end().await;
     tracing::info!(signal, "shutting down");

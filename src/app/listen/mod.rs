@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::FrontLimits;
+use crate::config::{Config, FrontLimits};
 use crate::web::{self, Door, Unread, Web};
 use connections::{Connections, Leave, Place, TICK, overshoot};
 use converse::{converse, hear_and_refuse, refuse, refuse_at_once};
@@ -194,11 +194,11 @@ fn is_of_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }
 
-/// The address as a client on this machine would write it.
-pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
-    let mut address = address;
+/// The listener's URL as a client on this machine would write it.
+pub(super) fn url(config: &Config, mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
-    address
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }

@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{check_raw, hook};
+use crate::process;
 use crate::support::Project;
 use crate::support::app::BEGIN;
 
@@ -155,4 +156,27 @@ async fn files_that_cannot_be_used_are_named_at_the_start() {
     check(&|project| project.write("tls/cert.pem", "nothing"), "holds no certificate").await;
     check(&|project| project.write("tls/key.pem", "nothing"), "tls/key.pem").await;
     check(&|project| project.write("tls/key.pem", &certificate().signing_key.serialize_pem()), "cannot be used together").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_on_the_same_machine_know_the_server_by_its_file() {
+    let (pair, other) = (certificate(), certificate());
+    let project = process::Project::new().file("workflows/main.yaml", &hook("")).file("hence.yaml", SETTINGS);
+    let project = project.file("tls/cert.pem", &pair.cert.pem()).file("tls/key.pem", &pair.signing_key.serialize_pem());
+    let served = process::Serve::new(&project, process::Engine::Redb).start().await;
+    assert!(served.url.starts_with("https://127.0.0.1:"), "{}", served.url);
+    let data = project.data();
+    let ask = async || process::hence(&["events", "--refused", "--data", data.to_str().unwrap()]).await;
+    let answered = ask().await;
+    assert_eq!((answered.code, answered.out.trim()), (Some(0), "nothing was refused since the server's start"), "{answered:?}");
+    let mut plain = TcpStream::connect(served.url.trim_start_matches("https://")).await.unwrap();
+    plain.write_all(b"GET /secret-path?token=hidden HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    check_raw(&super::rest(&mut plain).await, "400 ", "tls-required");
+    let answered = ask().await;
+    assert!(answered.code == Some(0) && answered.out.contains("tls-required") && answered.out.contains("127.0.0.1"), "{answered:?}");
+    // Another server with another certificate at the same address would not be given the token.
+    std::fs::write(project.dir().join("tls/cert.pem"), other.cert.pem()).unwrap();
+    let refused = ask().await;
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert_eq!(served.stop().await, Some(0));
 }
