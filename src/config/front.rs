@@ -82,3 +82,83 @@ pub(super) fn read_proxies(entry: &Entry, report: &mut Report) -> TrustedProxies
     fields.close(report);
     TrustedProxies { networks, header }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::file::{self, FILE};
+    use super::*;
+    use crate::domain::door::Rate;
+
+    fn read(text: &str) -> (file::ConfigFile, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), text).unwrap();
+        let (file, problems) = file::read(folder.path());
+        (file, problems.iter().map(|problem| format!("{}: {}", problem.code, problem.message)).collect())
+    }
+
+    #[test]
+    fn bounds_of_the_front_door_are_read() {
+        let text = "limits: {headers: 64KiB, uri: 4KiB, bodies: 1GiB, connections: 100, head_timeout: 5s, body_timeout: 1m,\n  \
+                    idle_timeout: 2m, write_timeout: 10s, sender: {rate: {limit: 5, per: 1s}, burst: 20}}\n";
+        let (file, problems) = read(text);
+        assert_eq!(problems, [""; 0]);
+        let seconds = Duration::from_secs;
+        let expected = FrontLimits {
+            headers_bytes: 64 << 10,
+            uri_bytes: 4 << 10,
+            bodies_bytes: 1 << 30,
+            connections: 100,
+            head_timeout: seconds(5),
+            body_timeout: seconds(60),
+            idle_timeout: seconds(120),
+            write_timeout: seconds(10),
+            sender: Some(Rate { limit: 5, per: seconds(1), burst: 20 }),
+        };
+        assert_eq!(file.limits.front, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_a_bound_is_told() {
+        let check = |text: &str, expected: &str| {
+            let (_, problems) = read(text);
+            assert!(problems.len() == 1 && problems.iter().any(|problem| problem.contains(expected)), "{text}: {problems:?}");
+        };
+        check("limits: {headers: 1KiB}", "bad-size: `headers` is from 8KiB to 1MiB");
+        check("limits: {headers: 1GiB}", "bad-size: `headers` is from 8KiB to 1MiB");
+        check("limits: {connections: 0}", "bad-value");
+        check("limits: {head_timeout: 10ms}", "bad-duration: `head_timeout` is at least 1s");
+        check("limits: {idle_timeout: 0s}", "bad-duration");
+        check("limits: {sender: 5}", "wrong-type: `sender`");
+        check("limits: {sender: {burst: 5}}", "missing-key: `burst` needs `rate`");
+        check("limits: {sender: {rate: {limit: 5}}}", "missing-key: `rate` needs `per`");
+        check("limits: {heads: 5}", "unknown-key");
+    }
+
+    #[test]
+    fn proxies_are_a_list_or_name_their_header() {
+        let check = |text: &str, networks: usize, header: ForwardedBy| {
+            let (file, problems) = read(text);
+            assert_eq!((file.trusted_proxies.networks.len(), file.trusted_proxies.header), (networks, header), "{text}");
+            assert_eq!(problems, [""; 0], "{text}");
+        };
+        check("trusted_proxies: [10.0.0.0/8, '2001:db8::/32', 192.0.2.1]", 3, ForwardedBy::XForwardedFor);
+        check("trusted_proxies: 10.0.0.1", 1, ForwardedBy::XForwardedFor);
+        check("trusted_proxies: {from: [10.0.0.0/8], header: forwarded}", 1, ForwardedBy::Forwarded);
+        let wrong = |text: &str, expected: &str| {
+            let (_, problems) = read(text);
+            assert!(problems.iter().any(|problem| problem.contains(expected)), "{text}: {problems:?}");
+        };
+        wrong("trusted_proxies: []", "bad-value: `trusted_proxies` is empty");
+        wrong("trusted_proxies: [proxy.internal]", "bad-value: `trusted_proxies`: `proxy.internal` is no network");
+        wrong("trusted_proxies: {header: forwarded}", "missing-key");
+        wrong("trusted_proxies: {from: [10.0.0.0/8], header: x-real-ip}", "bad-value");
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key() {
+        let (file, problems) = read("tls: {cert: a.pem, key: b.pem}\n");
+        assert_eq!((file.tls, problems), (Some(TlsFiles { cert: "a.pem".into(), key: "b.pem".into() }), vec![]));
+        let (file, problems) = read("tls: {cert: a.pem}\n");
+        assert!(file.tls.is_none() && problems.iter().any(|problem| problem.contains("`tls` needs `key`")), "{problems:?}");
+    }
+}

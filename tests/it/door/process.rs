@@ -151,3 +151,32 @@ async fn slowhttptest_finds_the_server_available() {
     assert_eq!(served.api().hook("open", &[], "{}").await.status, StatusCode::ACCEPTED);
     assert_eq!(served.stop().await, Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_refusals_is_no_flood_of_log_lines() {
+    let project = project("limits: {body: 1KiB}\n");
+    let served = Serve::new(&project, Engine::Redb).start().await;
+    let begun = tokio::time::Instant::now();
+    let api = served.api();
+    for number in 0..300 {
+        let answer = api.hook("nowhere", &[("authorization", "Bearer credential-of-a-sender")], format!("words of body {number}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        assert_eq!(api.hook("open", &[], "x".repeat(2_000)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    // One at once, and one for each second that has begun since.
+    let allowed = usize::try_from(begun.elapsed().as_secs()).unwrap() + 2;
+    let log = || served.log().into_iter().filter(|line| line.contains("requests were refused")).collect::<Vec<_>>();
+    let of = |reason: &str| log().iter().filter(|line| line.contains(&format!("\"{reason}\""))).count();
+    for reason in ["no-hook", "body-too-large"] {
+        served.says(reason).await;
+        assert!((1..=allowed).contains(&of(reason)), "{reason}: {} lines, {allowed} allowed", of(reason));
+    }
+    let all = log().concat();
+    assert!(!all.contains("credential-of-a-sender") && !all.contains("words of body"), "{all}");
+    let counts = api.get("events/refused").await["counts"].clone();
+    assert_eq!(
+        counts,
+        json!([{"reason": "body-too-large", "hook": "open", "count": 300}, {"reason": "no-hook", "hook": null, "count": 300}])
+    );
+    assert_eq!(served.stop().await, Some(0));
+}
