@@ -103,8 +103,10 @@ impl Door {
 
     fn note(&self, marked: &Marked, status: StatusCode, method: &str, path: &str, sender: Option<IpAddr>) {
         let Marked { code, hook, detail } = marked;
-        // Who has the token is no stranger: only those without it are turned away at the door.
-        if path.starts_with("/api/") && status != StatusCode::UNAUTHORIZED {
+        // Who has the token is no stranger: only those without it are turned away at the door. And an event whose run
+        // failed was taken in.
+        let is_inside = path.starts_with("/api/") && status != StatusCode::UNAUTHORIZED;
+        if is_inside || status == StatusCode::INTERNAL_SERVER_ERROR {
             return;
         }
         // These links are credentials.

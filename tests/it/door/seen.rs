@@ -80,6 +80,14 @@ async fn a_flood_leaves_the_others_to_be_seen() {
 }
 
 #[tokio::test]
+async fn an_event_whose_run_fails_was_not_refused() {
+    let workflow = "when:\n  - webhook: {path: open, verify: none, respond: {wait: 1m}}\nsteps:\n  - fail: no\n";
+    let (app, _project) = app(workflow, "").await;
+    check_problem(&app.post("open", &json!({})).await, 500, "run-failed", "stored");
+    assert_eq!(app.get("/events/refused").await.body, json!({"refused": [], "counts": []}));
+}
+
+#[tokio::test]
 async fn figures_need_the_token() {
     let (app, _project) = app(WORKFLOW, "").await;
     check_problem(&app.send(app.http.get(format!("{}/metrics", app.url))).await, 401, "unauthorized", "token");
