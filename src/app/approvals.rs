@@ -16,7 +16,7 @@ pub(super) fn links(config: &Config, address: SocketAddr, catalog: &Catalog) -> 
     let key = config::approval_key(&config.data, &random::<32>()?);
     let key = key.map_err(|error| StartError::Data { path: config.data.clone(), error })?;
     let public_url = config.public_url.clone().unwrap_or_else(|| {
-        let url = format!("http://{}", listen::reachable(address));
+        let url = listen::url(config, address);
         if asks(catalog) {
             tracing::warn!(url = %url, "links of `approve` steps carry this address; set `public_url` in hence.yaml to the one that people reach");
         }

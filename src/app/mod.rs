@@ -29,9 +29,10 @@ use crate::connector::{Connector, Registry};
 use crate::domain::secret::{Secret, Secrets};
 use crate::executor::{Executor, Listeners, Revisions, Stop};
 use crate::intake::Intake;
+use crate::intake::limits::{Bodies, FrontDoor, Refusals, Senders};
 use crate::intake::verify::Verifier;
 use crate::store::{self, Journal, Store, StoreError};
-use crate::web::{self, Web};
+use crate::web::Web;
 use crate::workflow::catalog::Current;
 
 pub use dry::{Dry, dry};
@@ -108,10 +109,8 @@ impl App {
         let clock = parts.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let data_error = |error| StartError::Data { path: config.data.clone(), error };
         make_private(&config.data).map_err(data_error)?;
-        let store = match parts.store {
-            Some(store) => store,
-            None => open_store(&config)?,
-        };
+        let store = parts.store.map_or_else(|| open_store(&config), Ok)?;
+        let tls = config.tls.clone().map(listen::Tls::new).transpose().map_err(StartError::Config)?;
         let (token, token_is_new) = admin_token(&config).map_err(data_error)?;
         let epoch = store.acquire().await?;
         let secrets = Arc::new(config.secrets.clone());
@@ -134,6 +133,7 @@ impl App {
             secrets: Arc::clone(&secrets),
             verifier,
             body_limit_bytes: config.limits.body_bytes,
+            door: front_door(&config),
             links: Arc::clone(&links),
             find_revision: approvals::find_revision(Arc::clone(&revisions), Arc::clone(&store)),
         });
@@ -156,9 +156,7 @@ impl App {
         let open = executor.start(feed, stop.clone(), &tasks).await?;
         tell_open(open);
         tasks.spawn(Arc::clone(&intake).run_schedules(stopping.clone()));
-        tasks.spawn(forget_keys(Arc::clone(&journal), Arc::clone(&clock), stopping.clone()));
-        let retention = retention::Upkeep::new(Arc::clone(&journal), Arc::clone(&current), Arc::clone(&clock), config.retention);
-        tasks.spawn(retention.run(stopping.clone()));
+        spawn_housekeeping(&tasks, &intake, config.retention, &stopping);
         let web = Arc::new(Web {
             intake: Arc::clone(&intake),
             token: token.clone(),
@@ -168,10 +166,12 @@ impl App {
             upkeep: Arc::new(tokio::sync::Semaphore::new(1)),
             stopping: stopping.clone(),
         });
-        let reload =
-            reload::Reload { config: config.clone(), registry, revisions, store, web: Arc::clone(&web), clock: Arc::clone(&clock) };
+        let reloaded = Arc::clone(&web);
+        let reload = reload::Reload { config: config.clone(), registry, revisions, store, web: reloaded, clock: Arc::clone(&clock) };
         tasks.spawn(reload.watch(stopping.clone()));
-        tasks.spawn(listen::serve(listener, web::router(web), stopping.clone(), stop.hard.clone()));
+        let listen = listen::Listen::new(web, config.limits.front, tls, Arc::clone(&clock));
+        listen.watch_tls(&tasks, &stopping);
+        tasks.spawn(listen::serve(listener, listen, stopping.clone(), stop.hard.clone()));
         Ok(Self { address, token, token_is_new, intake, config, stopping, stop, tasks, clock })
     }
 
@@ -198,6 +198,7 @@ impl App {
 /// # Errors
 /// When it cannot start.
 pub async fn serve(config: Config) -> Result<(), StartError> {
+    listen::raise_descriptors();
     let listener = TcpListener::bind(&config.listen).await;
     let listener = listener.map_err(|error| StartError::Listen { address: config.listen.clone(), error })?;
     let data = config.data.clone();
@@ -210,8 +211,9 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
             writeln!(std::io::stderr().lock(), "admin token for /api: {} (kept in {}/admin-token)", app.token.expose(), data.display());
         said.map_err(StartError::Server)?;
     }
-    let url = format!("http://{}", listen::reachable(app.address));
-    config::write_address(&data, &url).map_err(|error| StartError::Data { path: data.clone(), error })?;
+    let url = listen::url(&app.config, app.address);
+    let certificate = app.config.tls.as_ref().map(|files| &*files.cert);
+    config::write_address(&data, &url, certificate).map_err(|error| StartError::Data { path: data.clone(), error })?;
     tracing::info!(url = %url, data = %data.display(), "hence is ready");
     let signal = signals.end().await;
     tracing::info!(signal, "shutting down");
@@ -230,6 +232,17 @@ fn make_private(folder: &std::path::Path) -> std::io::Result<()> {
 pub(super) fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     let settings = store::embedded::Settings { free_space_min_bytes: config.limits.disk_free_bytes, ..Default::default() };
     store::embedded::open(&config.store, settings)
+}
+
+fn front_door(config: &Config) -> FrontDoor {
+    let limits = config.limits.front;
+    FrontDoor {
+        bodies: Bodies::new(limits.bodies_bytes, limits.body_timeout),
+        senders: limits.sender.map(Senders::new),
+        proxies: config.trusted_proxies.clone(),
+        refusals: Refusals::default(),
+        connections: Arc::default(),
+    }
 }
 
 type Connectors = Vec<(&'static str, Arc<dyn Connector>)>;
@@ -266,6 +279,14 @@ fn admin_token(config: &Config) -> std::io::Result<(Secret, bool)> {
     }
     let bytes: [u8; 24] = random().map_err(std::io::Error::other)?;
     config::admin_token(&config.data, &bytes)
+}
+
+/// What goes on beside the runs: keys and finished runs are forgotten in time.
+fn spawn_housekeeping(tasks: &TaskTracker, intake: &Intake, retention: config::Retention, stopping: &CancellationToken) {
+    let (journal, clock) = (&intake.journal, &intake.clock);
+    tasks.spawn(forget_keys(Arc::clone(journal), Arc::clone(clock), stopping.clone()));
+    let retention = retention::Upkeep::new(Arc::clone(journal), Arc::clone(&intake.current), Arc::clone(clock), retention);
+    tasks.spawn(retention.run(stopping.clone()));
 }
 
 /// Forgets dedupe keys whose window has ended.

@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode};
 
 use super::{Exit, ServerArgs, Trouble};
 use crate::config::{self, ServerAddress};
+use crate::connector::http::{api_client, local_api_client};
 use crate::domain::Value;
 
 /// How long an answer may take.
@@ -32,7 +33,11 @@ impl Client {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Trouble::new(Exit::Unreachable, error.to_string()))?;
-        let http = crate::connector::http::api_client(TIMEOUT).map_err(|error| Trouble::new(Exit::Unreachable, error))?;
+        let http = match &address.certificate {
+            Some(certificate) => local_api_client(TIMEOUT, certificate),
+            None => api_client(TIMEOUT),
+        };
+        let http = http.map_err(|error| Trouble::new(Exit::Unreachable, error))?;
         Ok(Self { http, runtime, address })
     }
 

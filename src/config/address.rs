@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,6 +22,8 @@ pub struct ServerAddress {
     pub url: String,
     /// The admin token.
     pub token: Secret,
+    /// The certificate file by which a server on this machine is known, where it speaks TLS.
+    pub certificate: Option<PathBuf>,
 }
 
 /// Finds the server to ask.
@@ -31,7 +33,15 @@ pub struct ServerAddress {
 pub fn server_address(project: &Path, data: Option<&Path>, url: Option<&str>) -> Result<ServerAddress, String> {
     let environment = Environment::read();
     let data = data.map_or_else(|| configured_data(project), Path::to_owned);
-    let url = url.map(str::to_owned).or(environment.url).or_else(|| read(&data.join(ADDRESS_FILE)));
+    // What the server left: its address, and its certificate on a line of its own.
+    let left = read(&data.join(ADDRESS_FILE));
+    let (own, certificate) = left.as_deref().map_or((None, None), |left| match left.split_once('\n') {
+        Some((own, certificate)) => (Some(own), Some(PathBuf::from(certificate))),
+        None => (Some(left), None),
+    });
+    let named = url.map(str::to_owned).or(environment.url);
+    let certificate = certificate.filter(|_| named.is_none());
+    let url = named.or_else(|| own.map(str::to_owned));
     let url = url.ok_or_else(|| {
         format!("no hence server has used {}; start one with `hence serve`, or name it with --url (or --project, --data)", data.display())
     })?;
@@ -39,10 +49,10 @@ pub fn server_address(project: &Path, data: Option<&Path>, url: Option<&str>) ->
     let token = token.ok_or_else(|| {
         format!("there is no admin token: set HENCE_ADMIN_TOKEN, or name the data folder with --data ({} has none)", data.display())
     })?;
-    Ok(ServerAddress { url: url.trim_end_matches('/').to_owned(), token })
+    Ok(ServerAddress { url: url.trim_end_matches('/').to_owned(), token, certificate })
 }
 
-fn configured_data(project: &Path) -> std::path::PathBuf {
+fn configured_data(project: &Path) -> PathBuf {
     let (file, _) = super::file::read(project);
     file.data.map_or_else(|| data_folder(project), |data| project.join(data))
 }
@@ -87,12 +97,13 @@ pub fn approval_key(data: &Path, random: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(random.to_vec())
 }
 
-/// Tells the CLI where this server listens.
+/// Tells the CLI where this server listens, and by which certificate it is known.
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub fn write_address(data: &Path, url: &str) -> std::io::Result<()> {
-    write_private(&data.join(ADDRESS_FILE), url)
+pub fn write_address(data: &Path, url: &str, certificate: Option<&Path>) -> std::io::Result<()> {
+    let certificate = certificate.map(|path| std::path::absolute(path).map(|path| format!("\n{}", path.display()))).transpose()?;
+    write_private(&data.join(ADDRESS_FILE), &format!("{url}{}", certificate.unwrap_or_default()))
 }
 
 /// The server has stopped.

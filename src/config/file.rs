@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Limits, LogFormat, Retention};
+use super::{Limits, LogFormat, Retention, TlsFiles, front};
+use crate::domain::door::TrustedProxies;
 use crate::domain::retry::Retry;
 use crate::domain::workflow::Keep;
 use crate::workflow::file::keep::{read_keep, read_kept};
@@ -42,6 +43,8 @@ pub(super) struct ConfigFile {
     pub(super) connections: BTreeMap<String, RawConnection>,
     pub(super) retries: BTreeMap<String, Retry>,
     pub(super) limits: Limits,
+    pub(super) trusted_proxies: TrustedProxies,
+    pub(super) tls: Option<TlsFiles>,
     pub(super) retention: Retention,
     pub(super) log_format: Option<LogFormat>,
     pub(super) log_level: Option<String>,
@@ -61,6 +64,8 @@ impl Default for ConfigFile {
             connections: BTreeMap::new(),
             retries: BTreeMap::new(),
             limits: Limits::default(),
+            trusted_proxies: TrustedProxies::default(),
+            tls: None,
             retention: Retention::default(),
             log_format: None,
             log_level: None,
@@ -123,7 +128,8 @@ fn read_root(root: &Node, report: &mut Report) -> Option<ConfigFile> {
         read.shutdown = wait;
     }
     read.public_url = fields.optional("public_url").and_then(|node| public_url(node, report));
-    fields.not_yet(&["tls", "trusted_proxies"], report);
+    read.tls = fields.entry("tls").and_then(|entry| front::read_tls(entry, report));
+    read.trusted_proxies = fields.entry("trusted_proxies").map(|entry| front::read_proxies(entry, report)).unwrap_or_default();
     fields.close(report);
     Some(read)
 }
@@ -195,6 +201,8 @@ fn read_limits(entry: &Entry, limits: &mut Limits, report: &mut Report) {
     limits.backlog = count("backlog", report).unwrap_or(limits.backlog);
     limits.driving = count("running", report).unwrap_or(limits.driving);
     limits.callers = count("callers", report).unwrap_or(limits.callers);
+    limits.front.connections = count("connections", report).unwrap_or(limits.front.connections);
+    front::read_limits(&mut fields, &mut limits.front, report);
     fields.close(report);
 }
 

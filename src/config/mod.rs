@@ -3,6 +3,7 @@
 mod address;
 mod environment;
 mod file;
+mod front;
 mod interpolate;
 mod secrets;
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::connector::registry::Connection;
+use crate::domain::door::{Rate, TrustedProxies};
 use crate::domain::retry::Retry;
 use crate::domain::secret::{Secret, Secrets};
 use crate::domain::workflow::{Keep, Kept};
@@ -57,6 +59,10 @@ pub struct Config {
     pub retries: BTreeMap<String, Retry>,
     /// Bounds.
     pub limits: Limits,
+    /// Who is believed about a sender's address.
+    pub trusted_proxies: TrustedProxies,
+    /// What the listener shows to be believed itself; plain HTTP without it.
+    pub tls: Option<TlsFiles>,
     /// How long and how much is kept.
     pub retention: Retention,
     /// Secrets by name.
@@ -84,11 +90,68 @@ pub struct Limits {
     pub callers: usize,
     /// Free space of the data folder's disk below which events are refused, in bytes.
     pub disk_free_bytes: u64,
+    /// Bounds of the listener.
+    pub front: FrontLimits,
+}
+
+/// Bounds of the listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrontLimits {
+    /// The head of a request, in bytes.
+    pub headers_bytes: usize,
+    /// Path and query, in bytes.
+    pub uri_bytes: usize,
+    /// Bodies of all requests together, from their arrival until their event is stored, in bytes.
+    pub bodies_bytes: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// How long a head may take, from its first byte.
+    pub head_timeout: Duration,
+    /// How long a body may take; a second more for each 64 KiB of it.
+    pub body_timeout: Duration,
+    /// How long a connection may be idle.
+    pub idle_timeout: Duration,
+    /// How long a client may take nothing of an answer.
+    pub write_timeout: Duration,
+    /// How many requests to hooks one sender may send.
+    pub sender: Option<Rate>,
+}
+
+impl Default for FrontLimits {
+    fn default() -> Self {
+        Self {
+            headers_bytes: 32 << 10,
+            uri_bytes: 8 << 10,
+            bodies_bytes: 256 << 20,
+            connections: 8_192,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
+            sender: None,
+        }
+    }
+}
+
+/// Certificate and key of the listener, PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those between it and the authority's.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 1 << 20, backlog: 100_000, driving: 512, callers: 1_000, disk_free_bytes: 64 << 20 }
+        Self {
+            body_bytes: 1 << 20,
+            backlog: 100_000,
+            driving: 512,
+            callers: 1_000,
+            disk_free_bytes: 64 << 20,
+            front: FrontLimits::default(),
+        }
     }
 }
 
@@ -149,6 +212,8 @@ pub fn load(dir: &Path, flags: Flags) -> Loaded {
         outline,
         retries: file.retries,
         limits: file.limits,
+        trusted_proxies: file.trusted_proxies,
+        tls: file.tls.map(|files| TlsFiles { cert: dir.join(files.cert), key: dir.join(files.key) }),
         retention: file.retention,
         secrets,
         admin_token: environment.admin_token,

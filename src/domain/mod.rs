@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod depth;
+pub mod door;
 pub mod event;
 pub mod failure;
 pub mod id;

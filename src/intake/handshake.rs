@@ -60,7 +60,7 @@ impl Intake {
             Ok(known) if known.iter().any(|secret| same_secret(secret.expose(), &given)) => return Some(Ok(text(challenge))),
             Ok(_) => Denied::Mismatch,
         };
-        Some(Err(super::webhook::unverified(&Verify::None, path, denied)))
+        Some(Err(super::webhook::unverified(&Verify::None, denied)))
     }
 
     /// The answer to a verified request that is a question; nothing where it is an event.
@@ -101,7 +101,7 @@ impl Intake {
             }
             MessageKind::SubscriptionConfirmation => {
                 let url = message.confirmation();
-                let url = url.ok_or_else(|| super::webhook::unverified(&Verify::None, sent.target, Denied::ForeignAddress))?;
+                let url = url.ok_or_else(|| super::webhook::unverified(&Verify::None, Denied::ForeignAddress))?;
                 if let Err(error) = self.verifier.confirm(url).await {
                     tracing::warn!(topic = message.topic(), error = %error, "the subscription of an SNS topic could not be confirmed");
                     return Err(Refusal::Unfetched(CONFIRM_LATER));

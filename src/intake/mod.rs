@@ -3,6 +3,7 @@
 
 pub mod approve;
 mod handshake;
+pub mod limits;
 pub mod replay;
 mod reply;
 pub mod schedule;
@@ -15,7 +16,7 @@ use crate::clock::{Clock, Ids};
 use crate::domain::event::{Event, EventHead, Match, MatchResult};
 use crate::domain::id::{EventId, RunId};
 use crate::domain::secret::Secrets;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, format_duration};
 use crate::domain::workflow::Trigger;
 use crate::script::{Uses, check_body};
 use crate::store::{Accept, Accepted, Caller, CommitError, Cursor, DedupeKey, Journal, StoreError};
@@ -41,6 +42,8 @@ pub struct Intake {
     pub verifier: verify::Verifier,
     /// The largest body, in bytes, where a hook does not say.
     pub body_limit_bytes: usize,
+    /// What the front door counts.
+    pub door: limits::FrontDoor,
     /// The links of `approve`.
     pub links: Arc<approve::Links>,
     /// The workflows that runs began with.
@@ -116,6 +119,23 @@ pub enum Refusal {
     /// What the sender is verified with, or what confirms its subscription, could not be fetched now.
     #[error("{0}")]
     Unfetched(&'static str),
+    /// The hook takes nothing from there.
+    #[error("this hook takes nothing from {0}: `allow_from` names the networks that it takes requests from")]
+    Elsewhere(std::net::IpAddr),
+    /// More requests than the rate allows.
+    #[error("{of}: {} in {}; send it again in {} s", spent.rate.limit, format_duration(spent.rate.per), limits::whole_seconds(spent.retry_after))]
+    TooOften {
+        /// Whose rate it is.
+        of: limits::RateOf,
+        /// The rate, and when there is room again.
+        spent: limits::Spent,
+    },
+    /// Too much of other bodies is in memory.
+    #[error("the server has as many bodies in hand as it may: nothing was stored, send it again")]
+    Crowded,
+    /// The body came too slowly.
+    #[error("the body was not complete after {} and a second for each {} KiB of it: send it at once", format_duration(*.0), limits::BYTES_A_SECOND >> 10)]
+    SlowBody(std::time::Duration),
     /// The body is larger than the hook allows.
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge {

@@ -1,12 +1,14 @@
 //! `POST /hooks/…`: which hook, who sent it, and the event it is.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
 use super::verify::{Denied, Once, Sent};
 use super::{Arrival, Dedupe, Intake, Received, Refusal, Stored, Target, dedupe_key};
+use crate::domain::door::Door;
 use crate::domain::event::Source;
 use crate::domain::response::Response;
 use crate::domain::workflow::{Scheme, Signed, Trigger, Verify, Webhook};
@@ -20,11 +22,35 @@ const CREDENTIALS: [header::HeaderName; 3] = [header::AUTHORIZATION, header::PRO
 #[derive(Debug)]
 pub struct Hook {
     targets: Vec<Target>,
+    used: Option<Arc<AtomicU64>>,
     method: String,
     path: String,
     params: Vec<(String, String)>,
     /// The largest body it takes.
     pub body_limit_bytes: usize,
+}
+
+impl Hook {
+    /// Its path, as a workflow writes it.
+    #[must_use]
+    pub fn name(&self) -> Option<Arc<str>> {
+        self.webhook().map(|hook| Arc::clone(&hook.path))
+    }
+
+    /// Who may come in. Hooks on one path and method say the same: the catalog sees to that.
+    #[must_use]
+    pub fn door(&self) -> Option<&Door> {
+        self.webhook().map(|hook| &hook.door)
+    }
+
+    /// What has been used of its rate.
+    pub(super) fn used(&self) -> Option<&AtomicU64> {
+        self.used.as_deref()
+    }
+
+    fn webhook(&self) -> Option<&Webhook> {
+        self.targets.iter().find_map(webhook)
+    }
 }
 
 /// What a request to a hook was.
@@ -55,7 +81,8 @@ impl Intake {
         let targets: Vec<Target> = hooks.iter().map(|hook| Target { loaded: Arc::clone(&hook.loaded), trigger: hook.trigger }).collect();
         let limits = targets.iter().filter_map(webhook).filter_map(|hook| hook.body_limit_bytes);
         let body_limit_bytes = limits.max().unwrap_or(self.body_limit_bytes);
-        Ok(Hook { targets, method: method.to_owned(), path: path.to_owned(), params, body_limit_bytes })
+        let used = hooks.first().map(|hook| Arc::clone(&hook.used));
+        Ok(Hook { targets, used, method: method.to_owned(), path: path.to_owned(), params, body_limit_bytes })
     }
 
     /// Verifies a request to a hook and takes it in. Durable on return. `target` is path and query as they were sent.
@@ -66,7 +93,7 @@ impl Intake {
         // Hooks on one path and method verify alike: the catalog sees to that.
         let scheme = hook.targets.iter().find_map(webhook).map_or(&Verify::None, |hook| &hook.verify);
         let sent = Sent { method: &hook.method, target, headers, body: &body, now: self.clock.now() };
-        let verified = self.verifier.verify(scheme, &sent).await.map_err(|denied| unverified(scheme, &hook.path, denied))?;
+        let verified = self.verifier.verify(scheme, &sent).await.map_err(|denied| unverified(scheme, denied))?;
         if let Some(answer) = self.answer_question(scheme, &sent).await? {
             return Ok(Taken::Question(answer));
         }
@@ -94,16 +121,10 @@ impl Intake {
     }
 }
 
-/// Why a request to a hook is refused. The log says which check failed, and nothing of what was sent.
-pub(super) fn unverified(scheme: &Verify, hook: &str, denied: Denied) -> Refusal {
+/// Why a request to a hook is refused.
+pub(super) fn unverified(scheme: &Verify, denied: Denied) -> Refusal {
     if denied == Denied::Unfetched {
         return Refusal::Unfetched("the sender's certificate could not be fetched: nothing was stored, send it again later");
-    }
-    match denied {
-        Denied::NoSecret | Denied::NoUrl => {
-            tracing::error!(hook, check = denied.check(), "a hook was called that cannot verify its sender; see `hence check`");
-        }
-        _ => tracing::info!(hook, check = denied.check(), "a request to a hook was refused: its sender is not verified"),
     }
     let challenge = match scheme {
         Verify::Basic { .. } => Some("Basic realm=\"hence\""),

@@ -1,27 +1,26 @@
 //! `/hooks/*`: reads the request within its bounds and hands it to intake.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{OriginalUri, Path, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use axum::{Extension, Json};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 
-use super::{ProblemResponse, Web};
+use super::door::Sender;
+use super::{ProblemResponse, Web, body, cors, ratelimit};
 use crate::domain::id::{EventId, RunId};
-use crate::intake::webhook::Taken;
-use crate::intake::{Receipt, Received, Refusal, Replied};
+use crate::intake::limits::{RateOf, whole_seconds};
+use crate::intake::webhook::{Hook, Taken};
+use crate::intake::{Receipt, Received, Replied};
 
-/// How long a body may take to arrive, from the end of the headers.
-const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// Takes a request to a hook.
+/// Takes a request to a hook, or a browser's question about one.
 pub(super) async fn receive(
     State(web): State<Arc<Web>>,
+    Extension(Sender(sender)): Extension<Sender>,
     method: Method,
     Path(path): Path<String>,
     OriginalUri(uri): OriginalUri,
@@ -31,21 +30,51 @@ pub(super) async fn receive(
     if let Some(answer) = web.intake.greet(method.as_str(), &path, uri.query().unwrap_or_default(), &headers) {
         return Ok(super::answer::said(answer?));
     }
+    if let Some(method) = cors::asks_about(&method, &headers)
+        && let Ok(hook) = web.intake.hook(method, &path)
+        && let Some(cors) = hook.door().and_then(|door| door.cors.as_ref())
+    {
+        return cors::preflight(cors, method, &headers).map_err(|problem| problem.of_hook(hook.name()));
+    }
     let hook = web.intake.hook(method.as_str(), &path)?;
-    let body = read(body, &headers, hook.body_limit_bytes).await?;
+    let (name, allowed) = (hook.name(), cors::allowed(hook.door(), &headers));
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let Received { receipt, reply } = match web.intake.receive(hook, target, &headers, body).await? {
-        Taken::Event(received) => received,
-        Taken::Question(answer) => return Ok(super::answer::said(answer)),
+    let taken = take(&web, hook, sender, target, &headers, body).await;
+    let mut response = taken.unwrap_or_else(|problem| problem.of_hook(name).into_response());
+    if let Some(allowed) = allowed {
+        allowed.tell(&mut response);
+    }
+    Ok(response)
+}
+
+async fn take(web: &Web, hook: Hook, sender: IpAddr, target: &str, headers: &HeaderMap, body: Body) -> Result<Response, ProblemResponse> {
+    let left = web.intake.door.admit(&hook, sender, web.intake.clock.now())?;
+    let (body, held) = body::read(&web.intake.door.bodies, body, headers, hook.body_limit_bytes).await?;
+    let taken = web.intake.receive(hook, target, headers, body).await?;
+    // What waits for a run's answer has its body in the store.
+    drop(held);
+    let mut response = match taken {
+        Taken::Event(received) => told(web, received).await,
+        Taken::Question(answer) => super::answer::said(answer),
     };
+    if let Some(left) = left {
+        let headers = ratelimit::headers(RateOf::Hook, &left.rate, left.left, whole_seconds(left.full_after));
+        response.headers_mut().extend(headers.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?))));
+    }
+    Ok(response)
+}
+
+/// What the caller of a hook is told about an event that is stored.
+async fn told(web: &Web, received: Received) -> Response {
+    let Received { receipt, reply } = received;
     let waiting = match reply {
-        Replied::Receipt => return Ok(answer(&receipt)),
-        Replied::Fixed(response) => return Ok(super::answer::said(response)),
+        Replied::Receipt => return answer(&receipt),
+        Replied::Fixed(response) => return super::answer::said(response),
         Replied::Wait(waiting) => waiting,
     };
     // A repeat is not kept waiting a second time.
     let found = if receipt.duplicate { web.intake.known_answer(waiting).await } else { web.intake.answer(waiting, &web.stopping).await };
-    Ok(found.map_or_else(|| not_yet(&receipt), super::answer::of_run))
+    found.map_or_else(|| not_yet(&receipt), super::answer::of_run)
 }
 
 /// The event is stored, and its run has not answered: where it can be seen.
@@ -76,18 +105,4 @@ pub(super) fn answer(receipt: &Receipt) -> Response {
     let runs = receipt.runs().map(|(workflow, run)| StartedView { workflow, run }).collect();
     let status = if receipt.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
     (status, Json(ReceiptView { event: receipt.event, runs, duplicate: receipt.duplicate })).into_response()
-}
-
-/// Reads a body up to a limit. One that says it is larger is refused before it is read.
-pub(super) async fn read(body: Body, headers: &HeaderMap, limit_bytes: usize) -> Result<Bytes, Refusal> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
-    if announced.is_some_and(|length| limit_bytes < length) {
-        return Err(Refusal::TooLarge { limit_bytes });
-    }
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit_bytes).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge { limit_bytes }),
-        Ok(Err(error)) => Err(Refusal::BrokenBody(error.to_string())),
-        Err(_elapsed) => Err(Refusal::BrokenBody(format!("it was not complete after {} s", BODY_TIMEOUT.as_secs()))),
-    }
 }

@@ -4,9 +4,14 @@ mod answer;
 mod api;
 mod approve;
 mod auth;
+mod body;
+mod cors;
+mod door;
 mod health;
 mod hooks;
+mod metrics;
 mod problem;
+mod ratelimit;
 
 use std::sync::Arc;
 
@@ -22,6 +27,7 @@ use crate::intake::Intake;
 use crate::workflow::plan::SettingsOutline;
 use crate::workflow::problem::Problem;
 
+pub use door::{Door, Unread};
 pub use problem::ProblemResponse;
 
 /// What requests are answered with.
@@ -51,6 +57,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/workflows", get(api::workflows::list))
         .route("/inventory", get(api::inventory::show))
         .route("/events", get(api::events::list))
+        .route("/events/refused", get(api::refused::list))
         .route("/events/{id}", get(api::events::show))
         .route("/events/{id}/why", get(api::why::show))
         .route("/runs", get(api::runs::list).post(api::runs::start))
@@ -65,11 +72,13 @@ pub fn router(web: Arc<Web>) -> Router {
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(API_BODY_LIMIT_BYTES))
         .layer(from_fn_with_state(Arc::clone(&web), auth::require_token));
+    let metrics = get(metrics::show).layer(from_fn_with_state(Arc::clone(&web), auth::require_token));
     Router::new()
         .route("/hooks/{*path}", any(hooks::receive))
         .route("/approve/{run}/{question}/{signature}", get(approve::show).post(approve::answer))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", metrics)
         .nest("/api", api)
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)

@@ -1,11 +1,16 @@
 //! Errors as RFC 9457 `application/problem+json`. The one place that makes them.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
+use super::ratelimit;
+use crate::domain::Value;
 use crate::intake::Refusal;
+use crate::intake::limits::whole_seconds;
 use crate::store::StoreError;
 
 /// How long a sender is asked to wait when the server is overloaded or its store cannot write.
@@ -18,20 +23,60 @@ pub struct ProblemResponse {
     code: &'static str,
     detail: String,
     headers: Vec<(HeaderName, HeaderValue)>,
-    more: Option<(&'static str, String)>,
+    more: Option<Box<(&'static str, String)>>,
+    hook: Option<Arc<str>>,
+}
+
+/// Rides on the answer to a refused request, for the door to count it by.
+#[derive(Debug, Clone)]
+pub(super) struct Marked {
+    /// The answer's code.
+    pub(super) code: &'static str,
+    /// The hook, where there is one.
+    pub(super) hook: Option<Arc<str>>,
+    /// What the caller is told.
+    pub(super) detail: String,
 }
 
 impl ProblemResponse {
     /// A problem with its stable code (a page in `docs/errors/`) and what to do about it.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), headers: Vec::new(), more: None }
+        Self { status, code, detail: detail.into(), headers: Vec::new(), more: None, hook: None }
     }
 
     /// The same, with one member more (RFC 9457, section 3.2).
     #[must_use]
     pub fn with(mut self, key: &'static str, value: String) -> Self {
-        self.more = Some((key, value));
+        self.more = Some(Box::new((key, value)));
         self
+    }
+
+    /// The same, of a hook.
+    #[must_use]
+    pub(super) fn of_hook(mut self, hook: Option<Arc<str>>) -> Self {
+        self.hook = hook;
+        self
+    }
+
+    /// What the door counts it by.
+    pub(super) fn mark(&self) -> Marked {
+        Marked { code: self.code, hook: self.hook.clone(), detail: self.detail.clone() }
+    }
+
+    /// Its members.
+    pub(super) fn body(&self) -> Value {
+        let mut body = serde_json::json!({
+            "type": format!("urn:hence:error:{}", self.code),
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if let (Some(more), Some(body)) = (&self.more, body.as_object_mut()) {
+            let (key, value) = &**more;
+            body.insert((*key).to_owned(), value.as_str().into());
+        }
+        body
     }
 
     /// A question that can no longer be answered.
@@ -61,17 +106,8 @@ impl ProblemResponse {
 
 impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
-        let mut body = serde_json::json!({
-            "type": format!("urn:hence:error:{}", self.code),
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-        });
-        if let (Some((key, value)), Some(body)) = (self.more, body.as_object_mut()) {
-            body.insert(key.to_owned(), value.into());
-        }
-        let mut response = (self.status, Json(body)).into_response();
+        let mut response = (self.status, Json(self.body())).into_response();
+        response.extensions_mut().insert(self.mark());
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response.headers_mut().extend(self.headers);
         response
@@ -131,6 +167,17 @@ impl From<Refusal> for ProblemResponse {
             Refusal::Unfetched(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "sender-unavailable", text).with_header(header::RETRY_AFTER, RETRY_AFTER_S)
             }
+            Refusal::Elsewhere(_) => Self::new(StatusCode::FORBIDDEN, "sender-not-allowed", text),
+            Refusal::TooOften { of, spent } => {
+                let retry_after = whole_seconds(spent.retry_after);
+                let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", text)
+                    .with_header(header::RETRY_AFTER, &retry_after.to_string());
+                ratelimit::headers(of, &spent.rate, 0, retry_after)
+                    .into_iter()
+                    .fold(problem, |problem, (name, value)| problem.with_header(name, &value))
+            }
+            Refusal::Crowded => Self::new(StatusCode::SERVICE_UNAVAILABLE, "crowded", text).with_header(header::RETRY_AFTER, RETRY_AFTER_S),
+            Refusal::SlowBody(_) => Self::new(StatusCode::REQUEST_TIMEOUT, "slow-body", text).with_header(header::CONNECTION, "close"),
             Refusal::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", text),
             Refusal::BrokenBody(_) => Self::new(StatusCode::BAD_REQUEST, "broken-body", text),
             Refusal::Unreadable(_) => Self::new(StatusCode::BAD_REQUEST, "unreadable-body", text),

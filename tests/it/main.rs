@@ -12,6 +12,7 @@ mod approve;
 mod cli;
 mod crash;
 mod docs;
+mod door;
 mod endurance;
 mod faults;
 mod flows;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Code, Respond, Verify};
+use crate::domain::door::Door;
 use crate::domain::run::Status;
 use crate::domain::schedule::Schedule;
 
@@ -11,7 +12,7 @@ use crate::domain::schedule::Schedule;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Trigger {
     /// `POST /hooks/PATH`.
-    Webhook(Webhook),
+    Webhook(Box<Webhook>),
     /// A due time.
     Schedule(ScheduleTrigger),
     /// An event that a workflow emitted.
@@ -73,6 +74,8 @@ pub struct Webhook {
     pub dedupe: Option<Dedupe>,
     /// The largest body, in bytes; the server's limit when absent.
     pub body_limit_bytes: Option<usize>,
+    /// Who may come in, and how often.
+    pub door: Door,
     /// What the caller gets; the receipt when absent.
     pub respond: Option<Reply>,
 }

@@ -79,25 +79,6 @@ pub enum Denied {
     Unfetched,
 }
 
-impl Denied {
-    /// Which check failed, for the log.
-    #[must_use]
-    pub fn check(&self) -> &'static str {
-        match self {
-            Self::Missing(_) => "header missing",
-            Self::Malformed(_) => "header malformed",
-            Self::NoProof(_) => "proof missing",
-            Self::Mismatch | Self::MismatchWithUrl => "signature",
-            Self::Stale { .. } => "timestamp",
-            Self::ForeignAddress => "address to fetch",
-            Self::OtherTopic => "topic",
-            Self::NoSecret => "secret not set",
-            Self::NoUrl => "URL not set",
-            Self::Unfetched => "certificate not fetched",
-        }
-    }
-}
-
 /// A request, as far as its sender is known by it.
 #[derive(Debug, Clone, Copy)]
 pub struct Sent<'r> {

@@ -3,6 +3,7 @@
 pub(super) mod events;
 pub(super) mod inventory;
 mod queued;
+pub(super) mod refused;
 pub(super) mod replay;
 pub(super) mod runs;
 pub(super) mod stats;

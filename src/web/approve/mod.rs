@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{ProblemResponse, Web, hooks};
+use super::{ProblemResponse, Web, body};
 use crate::domain::Value;
 use crate::intake::Refusal;
 use crate::intake::approve::{Answer, COMMENT_CHARS, Decision, LinkParts, Question, Standing, WHO_CHARS};
@@ -46,7 +46,7 @@ async fn decide(web: &Web, link: &LinkParts, headers: &HeaderMap, body: Body) ->
     if question.standing != Standing::Open {
         return Ok(question);
     }
-    let body = hooks::read(body, headers, BODY_LIMIT_BYTES).await.map_err(|refusal| match refusal {
+    let (body, _held) = body::read(&web.intake.door.bodies, body, headers, BODY_LIMIT_BYTES).await.map_err(|refusal| match refusal {
         Refusal::TooLarge { limit_bytes } => {
             let detail = format!("the answer is larger than {limit_bytes} bytes");
             ProblemResponse::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)

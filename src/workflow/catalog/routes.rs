@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use matchit::{InsertError, Router};
 
@@ -18,6 +19,8 @@ pub struct Hook {
     pub loaded: Arc<Loaded>,
     /// The trigger's place in its `when`.
     pub trigger: usize,
+    /// What has been used of its rate; intake counts in it. The first hook of a path and method counts for all.
+    pub used: Arc<AtomicU64>,
     /// What its path calls the parameters.
     names: Vec<Arc<str>>,
 }
@@ -90,6 +93,12 @@ fn differs(a: &Webhook, b: &Webhook) -> Option<&'static str> {
         Some("`dedupe`")
     } else if a.body_limit_bytes != b.body_limit_bytes {
         Some("`limits.body`")
+    } else if a.door.rate != b.door.rate {
+        Some("`limits.rate`")
+    } else if a.door.allow_from != b.door.allow_from {
+        Some("`allow_from`")
+    } else if a.door.cors != b.door.cors {
+        Some("`cors`")
     } else if !agree(a.respond.as_ref(), b.respond.as_ref()) {
         Some("`respond`")
     } else {
@@ -177,7 +186,7 @@ impl Routes {
         let (shape, names) = shape(&webhook.path);
         let Some(route) = self.by_shape.get(&shape).and_then(|index| self.routes.get_mut(*index)) else { return };
         for method in &webhook.methods {
-            let hook = Hook { loaded: Arc::clone(loaded), trigger, names: names.clone() };
+            let hook = Hook { loaded: Arc::clone(loaded), trigger, used: Arc::default(), names: names.clone() };
             route.methods.entry(Arc::clone(method)).or_default().push(hook);
         }
     }

@@ -51,14 +51,15 @@ impl Compiler<'_, '_> {
             ReplyFile::Wait(within) => Some(Reply::Wait(*within)),
             ReplyFile::Fixed(respond) => self.respond(respond, |key| format!("when[{index}].respond.{key}")).map(Reply::Fixed),
         });
-        Some(Trigger::Webhook(Webhook {
+        Some(Trigger::Webhook(Box::new(Webhook {
             path: path?,
             methods: file.methods.clone(),
             verify: file.verify.clone(),
             dedupe,
             body_limit_bytes: file.body_limit_bytes,
+            door: file.door.clone(),
             respond,
-        }))
+        })))
     }
 
     fn dedupe(&mut self, file: &DedupeFile, index: usize) -> Option<Dedupe> {

@@ -1,6 +1,7 @@
 //! A workflow as on disk: every field typed, nothing yet compiled. Reading collects all problems.
 
 mod blocks;
+pub(crate) mod door;
 mod fields;
 mod hmac;
 pub(crate) mod keep;
@@ -19,6 +20,7 @@ mod written;
 /// Bounds and words that the schema names too.
 pub(crate) mod limits {
     pub(crate) use super::blocks::{PARALLEL_LIMIT, ROUNDS_LIMIT};
+    pub(crate) use super::door::{DOOR_LIST, RATE_LIMIT};
     pub(crate) use super::read::EVENT_TYPE_BYTES;
     pub(crate) use super::retry::{ATTEMPTS, FACTOR};
     pub(crate) use super::start::{BATCH_LIMIT, CONCURRENCY_LIMIT, INPUTS, THROTTLE_LIMIT};

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::door::{read_door, read_rate};
 use super::fields::not_yet;
 use super::read::{choice, code, duration, event_type, list, size, some_duration, text};
 use super::requests::read_reply;
 use super::verify::Verified;
 use super::{At, DedupeFile, EventTriggerFile, Fields, Report, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile, verify};
+use crate::domain::door::{Door, Rate};
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
 use crate::workflow::problem::codes;
@@ -115,13 +117,14 @@ fn read_webhook(entry: &Entry, report: &mut Report) -> Option<WebhookFile> {
         }
     };
     let dedupe = fields.entry("dedupe").and_then(|entry| read_dedupe(entry, report));
-    let body_limit_bytes = fields.entry("limits").and_then(|entry| read_limits(entry, report));
+    let (body_limit_bytes, rate) = fields.entry("limits").and_then(|entry| read_limits(entry, report)).unwrap_or_default();
+    let door = Door { rate, ..read_door(&mut fields, report) };
     let respond = fields.entry("respond").and_then(|entry| read_reply(entry, report));
-    fields.not_yet(&["schema", "allow_from", "cors"], report);
+    fields.not_yet(&["schema"], report);
     fields.close(report);
     let (path, verified) = (path?, verified?);
     let Verified { verify, secrets, span: verify_span } = verified;
-    Some(WebhookFile { path, methods, verify, verify_span, secrets, dedupe, body_limit_bytes, respond })
+    Some(WebhookFile { path, methods, verify, verify_span, secrets, dedupe, body_limit_bytes, door, respond })
 }
 
 fn read_methods(node: &Node, report: &mut Report) -> Vec<Arc<str>> {
@@ -148,12 +151,12 @@ fn read_dedupe(entry: &Entry, report: &mut Report) -> Option<DedupeFile> {
     Some(DedupeFile { key: key?, within: within? })
 }
 
-fn read_limits(entry: &Entry, report: &mut Report) -> Option<usize> {
+fn read_limits(entry: &Entry, report: &mut Report) -> Option<(Option<usize>, Option<Rate>)> {
     let mut fields = Fields::open(&entry.value, "`limits`", entry.span, report)?;
     let body = fields.optional("body").and_then(|node| size(node, "body", report));
-    fields.not_yet(&["rate", "burst"], report);
+    let rate = read_rate(&mut fields, report);
     fields.close(report);
-    body
+    Some((body, rate))
 }
 
 fn read_schedule(entry: &Entry, report: &mut Report) -> Option<ScheduleFile> {

@@ -5,6 +5,7 @@
 //! secrets nor what is in a `with` ever leave the server.
 
 mod compare;
+mod door;
 mod needs;
 mod outline;
 mod routes;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::words::{brief, catch_up, digest, duration, retry, rule, verify};
-use super::{RouteOutline, ScheduleOutline, Settings, StepOutline, TriggerOutline, WorkflowOutline};
+use super::{RouteOutline, ScheduleOutline, Settings, StepOutline, TriggerOutline, WorkflowOutline, door};
 use crate::domain::Value;
 use crate::domain::schedule::{Rule, Schedule};
 use crate::domain::time::Timestamp;
@@ -88,7 +88,7 @@ impl Describe<'_> {
     }
 
     fn webhook(&mut self, webhook: &Webhook) -> TriggerOutline {
-        let Webhook { path, methods, verify: sender, dedupe, body_limit_bytes, respond } = webhook;
+        let Webhook { path, methods, verify: sender, dedupe, body_limit_bytes, door, respond } = webhook;
         let secrets: BTreeSet<String> = sender.secrets().into_iter().map(|name| name.0.to_string()).collect();
         self.secrets.extend(secrets.iter().cloned());
         let dedupe = dedupe.as_ref().map(|Dedupe { key: _, text, within }| format!("{} within {}", brief(text), duration(*within)));
@@ -99,6 +99,7 @@ impl Describe<'_> {
             secrets,
         };
         let mut settings = set([("dedupe", dedupe), ("limits.body", body_limit_bytes.map(|bytes| format!("{bytes} bytes")))]);
+        settings.extend(door::settings(door));
         match respond {
             None => {}
             Some(Reply::Wait(within)) => settings.extend(set([("respond.wait", Some(duration(*within)))])),

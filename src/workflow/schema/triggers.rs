@@ -4,15 +4,17 @@ use serde_json::json;
 
 use super::{refer, said};
 use crate::domain::{Map, Value};
-use crate::workflow::file::limits::{KEYS, KINDS, METHODS, OUTCOMES, SCHEMES, SECRETS, TOPICS, WITHOUT_SECRET};
+use crate::workflow::file::limits::{DOOR_LIST, KEYS, KINDS, METHODS, OUTCOMES, RATE_LIMIT, SCHEMES, SECRETS, TOPICS, WITHOUT_SECRET};
 
 /// A trigger and its parts.
-pub(super) fn definitions() -> [(&'static str, Value); 8] {
+pub(super) fn definitions() -> [(&'static str, Value); 10] {
     [
         ("trigger", trigger()),
         ("event_trigger", event()),
         ("run_trigger", run()),
         ("webhook", webhook()),
+        ("cors", cors()),
+        ("rate", rate()),
         ("verify", verify()),
         ("hmac", hmac()),
         ("secrets", json!({"type": "array", "minItems": 1, "maxItems": SECRETS, "items": refer("secret_name")})),
@@ -101,8 +103,45 @@ fn webhook() -> Value {
             "limits": {
                 "type": "object",
                 "additionalProperties": false,
-                "properties": {"body": said(refer("size"), "The largest body.")},
+                "properties": {
+                    "body": said(refer("size"), "The largest body."),
+                    "rate": said(refer("rate"), "How many requests, from all senders together."),
+                    "burst": {"description": "So many at once; `limit` when absent.", "type": "integer", "minimum": 1, "maximum": RATE_LIMIT},
+                },
+                "dependentRequired": {"burst": ["rate"]},
             },
+            "allow_from": {
+                "description": "Networks and addresses of senders; all when absent.",
+                "anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "maxItems": DOOR_LIST, "items": {"type": "string"}}],
+            },
+            "cors": said(refer("cors"), "Which pages of other sites may call it."),
+        },
+    })
+}
+
+fn cors() -> Value {
+    let texts = |items: Value| json!({"anyOf": [items, {"type": "array", "minItems": 1, "maxItems": DOOR_LIST, "items": items}]});
+    let origin = json!({"type": "string", "pattern": r"^(https?://[^/?#@]+|\*)$", "examples": ["https://www.example.com"]});
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["origins"],
+        "properties": {
+            "origins": texts(origin),
+            "headers": texts(refer("header_name")),
+            "max_age": said(refer("some_duration"), "How long a browser may remember; 10m when absent."),
+        },
+    })
+}
+
+fn rate() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["limit", "per"],
+        "properties": {
+            "limit": {"description": "How many.", "type": "integer", "minimum": 1, "maximum": RATE_LIMIT},
+            "per": said(refer("some_duration"), "In which time; at most 1d."),
         },
         "if": {"required": ["verify"], "properties": {"verify": {"type": "object", "required": ["url"]}}},
         "then": {"properties": {"path": {"not": {"type": "string", "pattern": r"\{"}}}},

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{At, CodeText, RespondFile};
+use crate::domain::door::Door;
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
 use crate::domain::workflow::{SecretName, Verify};
@@ -59,6 +60,8 @@ pub struct WebhookFile {
     pub dedupe: Option<DedupeFile>,
     /// `limits.body`.
     pub body_limit_bytes: Option<usize>,
+    /// `limits.rate`, `allow_from` and `cors`.
+    pub door: Door,
     /// `respond`.
     pub respond: Option<ReplyFile>,
 }

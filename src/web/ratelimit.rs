@@ -1,0 +1,19 @@
+//! `RateLimit` and `RateLimit-Policy`, as in draft-ietf-httpapi-ratelimit-headers-11: what a sender may still send, and how the
+//! rate is.
+
+use http::HeaderName;
+
+use crate::domain::door::Rate;
+use crate::intake::limits::{RateOf, whole_seconds};
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// The two headers. `reset_s`: when there is room again, or all of it, in seconds.
+pub(super) fn headers(of: RateOf, rate: &Rate, left: u32, reset_s: u64) -> [(HeaderName, String); 2] {
+    let name = of.name();
+    // A window of less than a second cannot be said.
+    let window_s = whole_seconds(rate.per);
+    let policy = format!("\"{name}\";q={};w={window_s}", rate.limit);
+    [(RATE_LIMIT, format!("\"{name}\";r={left};t={reset_s}")), (RATE_LIMIT_POLICY, policy)]
+}
