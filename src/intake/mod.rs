@@ -2,6 +2,7 @@
 //! the workflows' conditions, stored with the runs it starts, and only then acknowledged.
 
 pub mod approve;
+pub mod cloudevents;
 pub mod replay;
 mod reply;
 pub mod schedule;
@@ -16,13 +17,13 @@ use crate::domain::id::{EventId, RunId};
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Trigger;
-use crate::script::check_body;
+use crate::script::{BadBody, check_body};
 use crate::store::{Accept, Accepted, CommitError, Cursor, DedupeKey, Journal, StoreError};
 use crate::workflow::catalog::{Current, Loaded};
 use crate::workflow::matching;
 use crate::workflow::start;
 
-pub use reply::{Received, Replied, RunAnswer, Waiting};
+pub use reply::{Received, Replied, RunAnswer, Taken, Waiting};
 
 /// Takes events in.
 pub struct Intake {
@@ -117,6 +118,12 @@ pub enum Refusal {
     /// The body is not what its content type says.
     #[error("the body cannot be read: {0}")]
     Unreadable(String),
+    /// The request says that it holds CloudEvents, and one of them is none.
+    #[error("this is not a CloudEvent: {0}")]
+    BadCloudEvent(String),
+    /// The body is written in a way that is not known here.
+    #[error("{0}")]
+    Unsupported(String),
     /// There is no such run.
     #[error("there is no {0}")]
     NoRun(RunId),
@@ -146,6 +153,15 @@ pub enum Refusal {
     Store(#[from] StoreError),
 }
 
+impl From<BadBody> for Refusal {
+    fn from(bad: BadBody) -> Self {
+        match bad {
+            BadBody::Unreadable(why) => Self::Unreadable(why),
+            BadBody::Unsupported(why) => Self::Unsupported(why),
+        }
+    }
+}
+
 /// What arrived, before it has a name.
 #[derive(Debug)]
 pub struct Arrival {
@@ -166,6 +182,8 @@ pub struct Arrival {
 pub enum Dedupe {
     /// Not at all, or as the hook says.
     Hook,
+    /// As the hook says, or by this key where it does not.
+    HookOr(DedupeKey),
     /// By this key.
     Key(DedupeKey),
 }
@@ -188,23 +206,34 @@ impl Intake {
 
     /// The same, with the event as it was read.
     async fn take_in(&self, arrival: Arrival, targets: &[Target]) -> Result<(Receipt, Arc<Event>), Refusal> {
+        let accept = self.considered(arrival, targets)?;
+        let event = Arc::clone(&accept.event);
+        let accepted = self.journal.accept(accept).await?;
+        Ok((receipt(&event, accepted), event))
+    }
+
+    /// The same for several, all or none.
+    async fn take_in_all(&self, arrivals: Vec<Arrival>, targets: &[Target]) -> Result<Vec<Receipt>, Refusal> {
+        let accepts: Vec<Accept> = arrivals.into_iter().map(|arrival| self.considered(arrival, targets)).collect::<Result<_, _>>()?;
+        let events: Vec<Arc<Event>> = accepts.iter().map(|accept| Arc::clone(&accept.event)).collect();
+        let accepted = self.journal.accept_all(accepts).await?;
+        Ok(events.iter().zip(accepted).map(|(event, accepted)| receipt(event, accepted)).collect())
+    }
+
+    /// What is to be stored of an arrival.
+    fn considered(&self, arrival: Arrival, targets: &[Target]) -> Result<Accept, Refusal> {
         let Arrival { head, body, dedupe, cursor, topic } = arrival;
         let mut event = Event::new(head, body);
-        check_body(&event).map_err(Refusal::Unreadable)?;
+        check_body(&event)?;
         let dedupe = match dedupe {
             Dedupe::Key(key) => Some(key),
             Dedupe::Hook => targets.iter().find_map(|target| hook_key(target, &event)),
+            Dedupe::HookOr(key) => Some(targets.iter().find_map(|target| hook_key(target, &event)).unwrap_or(key)),
         };
         let concerned = targets.iter().map(|target| (&*target.loaded, target.trigger()));
         let (runs, matches) = start::consider_all(concerned, &event, || self.ids.run(event.head.received), &self.secrets);
         event.head.matches = matches;
-        let event = Arc::new(event);
-        let accepted = self.journal.accept(Accept { event: Arc::clone(&event), dedupe, runs, cursor, topic }).await?;
-        let receipt = match accepted {
-            Accepted::New { matches, .. } => Receipt { event: event.head.id, matches, duplicate: false },
-            Accepted::Duplicate { event, matches } => Receipt { event, matches, duplicate: true },
-        };
-        Ok((receipt, event))
+        Ok(Accept { event: Arc::new(event), dedupe, runs, cursor, topic })
     }
 
     /// Starts a workflow by hand. `event` is the body, JSON.
@@ -233,6 +262,13 @@ impl Intake {
                 Refusal::NoRun(run)
             }
         })
+    }
+}
+
+fn receipt(event: &Event, accepted: Accepted) -> Receipt {
+    match accepted {
+        Accepted::New { matches, .. } => Receipt { event: event.head.id, matches, duplicate: false },
+        Accepted::Duplicate { event, matches } => Receipt { event, matches, duplicate: true },
     }
 }
 

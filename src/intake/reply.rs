@@ -17,6 +17,15 @@ use crate::script::Scope;
 use crate::store::StoreError;
 use crate::workflow::evaluate;
 
+/// What a request to a hook held.
+#[derive(Debug)]
+pub enum Taken {
+    /// One event.
+    One(Received),
+    /// A batch of CloudEvents, each with its receipt, in their order.
+    Batch(Vec<Receipt>),
+}
+
 /// What came of a request to a hook.
 #[derive(Debug)]
 pub struct Received {

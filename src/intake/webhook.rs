@@ -1,12 +1,14 @@
 //! `POST /hooks/…`: which hook, who sent it, and the event it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-use super::{Arrival, Dedupe, Intake, Received, Refusal, Target, verify};
-use crate::domain::event::Source;
+use super::cloudevents::{self, CloudEvent, Message};
+use super::{Arrival, Dedupe, Intake, Received, Refusal, Taken, Target, dedupe_key, verify};
+use crate::domain::event::{EventHead, Source};
 use crate::domain::workflow::{Trigger, Verify, Webhook};
 use crate::workflow::matching::{self, NoHook};
 
@@ -50,28 +52,55 @@ impl Intake {
     ///
     /// # Errors
     /// When it cannot be verified, cannot be read, or the store would not take it. Nothing is stored then.
-    pub async fn receive(&self, hook: Hook, query: &str, headers: &HeaderMap, body: Bytes) -> Result<Received, Refusal> {
+    pub async fn receive(&self, hook: Hook, query: &str, headers: &HeaderMap, body: Bytes) -> Result<Taken, Refusal> {
         let now = self.clock.now();
         // Hooks on one path and method verify alike: the catalog sees to that.
         let scheme = hook.targets.iter().find_map(webhook).map_or(&Verify::None, |hook| &hook.verify);
         verify::verify(scheme, &self.secrets, headers, &body, now).map_err(Refusal::Unverified)?;
+        if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| !coding.is_empty() && *coding != "identity") {
+            let coding = String::from_utf8_lossy(coding.as_bytes());
+            return Err(Refusal::Unsupported(format!("the body is compressed (`{coding}`), and is not unpacked here: send it as it is")));
+        }
         let kind = match scheme {
             Verify::Github { .. } => headers.get("x-github-event").and_then(|value| value.to_str().ok()),
             Verify::None | Verify::Hmac(_) | Verify::Bearer { .. } | Verify::Header { .. } => None,
         };
-        let mut head = self.head(Source::Webhook, kind.unwrap_or("webhook"));
-        head.headers = kept_headers(headers, scheme);
-        head.content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        head.query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let message = cloudevents::read(headers, content_type, &body)?;
+        let (kept, query) = (kept_headers(headers, scheme), form_urlencoded::parse(query.as_bytes()).into_owned().collect::<Vec<_>>());
         let Hook { targets, method, path, params, .. } = hook;
-        head.method = method;
-        head.path = path;
-        head.params = params;
-        let arrival = Arrival { head, body, dedupe: Dedupe::Hook, cursor: None, topic: None };
+        let head = |kind: &str| EventHead {
+            method: method.clone(),
+            path: path.clone(),
+            params: params.clone(),
+            query: query.clone(),
+            headers: kept.clone(),
+            content_type: content_type.to_owned(),
+            ..self.head(Source::Webhook, kind)
+        };
+        let arrival = match message {
+            Message::Plain => Arrival { head: head(kind.unwrap_or("webhook")), body, dedupe: Dedupe::Hook, cursor: None, topic: None },
+            Message::One(event) => cloud_arrival(head(event.text("type")), event),
+            Message::Batch(events) => {
+                let arrivals = events.into_iter().map(|event| cloud_arrival(head(event.text("type")), event)).collect();
+                return self.take_in_all(arrivals, &targets).await.map(Taken::Batch);
+            }
+        };
         let (receipt, event) = self.take_in(arrival, &targets).await?;
         let reply = self.reply(&receipt, &event, &targets);
-        Ok(Received { receipt, reply })
+        Ok(Taken::One(Received { receipt, reply }))
     }
+}
+
+/// How long a CloudEvent is remembered by its source and id where the hook has no `dedupe`.
+const CLOUD_EVENT_REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
+
+fn cloud_arrival(mut head: EventHead, event: CloudEvent) -> Arrival {
+    let key = ["cloudevent", &head.path, event.text("source"), event.text("id")];
+    let dedupe = Dedupe::HookOr(dedupe_key(&key, head.received.after(CLOUD_EVENT_REMEMBERED)));
+    let CloudEvent { attributes, content_type, body } = event;
+    (head.cloudevent, head.content_type) = (attributes, content_type);
+    Arrival { head, body, dedupe, cursor: None, topic: None }
 }
 
 fn webhook(target: &Target) -> Option<&Webhook> {

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use super::answer::Wanted;
 use super::{ProblemResponse, Web};
-use crate::intake::{Receipt, Received, Refusal, Replied};
+use crate::domain::Value;
+use crate::intake::{Receipt, Received, Refusal, Replied, Taken};
 
 /// How long a body may take to arrive, from the end of the headers.
 const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
@@ -24,24 +25,39 @@ pub(super) async fn receive(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
+) -> Response {
+    let wanted = Wanted::of(&headers);
+    let taken = take(&web, (&method, &path, query.as_deref().unwrap_or_default()), &headers, body, wanted).await;
+    taken.unwrap_or_else(|problem| wanted.problem(problem))
+}
+
+async fn take(
+    web: &Web,
+    (method, path, query): (&Method, &str, &str),
+    headers: &HeaderMap,
+    body: Body,
+    wanted: Wanted,
 ) -> Result<Response, ProblemResponse> {
-    let hook = web.intake.hook(method.as_str(), &path)?;
-    let body = read(body, &headers, hook.body_limit_bytes).await?;
-    let received = web.intake.receive(hook, query.as_deref().unwrap_or_default(), &headers, body).await?;
+    let hook = web.intake.hook(method.as_str(), path)?;
+    let body = read(body, headers, hook.body_limit_bytes).await?;
+    let received = match web.intake.receive(hook, query, headers, body).await? {
+        Taken::One(received) => received,
+        Taken::Batch(receipts) => return Ok(answer_all(&receipts, wanted)),
+    };
     let waiting = match &received.reply {
-        Replied::Receipt => return Ok(answer(&received.receipt)),
+        Replied::Receipt => return Ok(answer(&received.receipt, wanted)),
         Replied::Fixed(response) => return Ok(super::answer::said(response.clone())),
         Replied::Wait(waiting) => waiting,
     };
     // A repeat is not kept waiting a second time.
     let found =
         if received.receipt.duplicate { web.intake.known_answer(waiting).await } else { web.intake.answer(waiting, &web.stopping).await };
-    Ok(found.map_or_else(|| not_yet(&received), super::answer::of_run))
+    Ok(found.map_or_else(|| not_yet(&received, wanted), |answer| super::answer::of_run(answer, wanted)))
 }
 
 /// The event is stored, and its run has not answered: where it can be seen.
-fn not_yet(received: &Received) -> Response {
-    let mut response = answer(&received.receipt);
+fn not_yet(received: &Received, wanted: Wanted) -> Response {
+    let mut response = answer(&received.receipt, wanted);
     *response.status_mut() = StatusCode::ACCEPTED;
     let location = received.first_run().and_then(|run| HeaderValue::try_from(format!("/api/runs/{run}")).ok());
     response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
@@ -49,13 +65,25 @@ fn not_yet(received: &Received) -> Response {
 }
 
 /// `202` for a new event, `200` for a repeat.
-pub(super) fn answer(receipt: &Receipt) -> Response {
+pub(super) fn answer(receipt: &Receipt, wanted: Wanted) -> Response {
+    let status = if receipt.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
+    wanted.value(status, "receipt", shown(receipt))
+}
+
+/// `200` when all of a batch were repeats.
+fn answer_all(receipts: &[Receipt], wanted: Wanted) -> Response {
+    let status = if receipts.iter().all(|receipt| receipt.duplicate) { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let events: Vec<Value> = receipts.iter().map(shown).collect();
+    wanted.value(status, "receipts", serde_json::json!({"events": events}))
+}
+
+fn shown(receipt: &Receipt) -> Value {
     let runs: Vec<_> = receipt.runs().map(|(workflow, run)| serde_json::json!({"workflow": workflow, "run": run})).collect();
-    if receipt.duplicate {
-        let body = serde_json::json!({"event": receipt.event, "runs": runs, "duplicate": true});
-        return (StatusCode::OK, Json(body)).into_response();
+    let mut shown = serde_json::json!({"event": receipt.event, "runs": runs});
+    if let (true, Value::Object(map)) = (receipt.duplicate, &mut shown) {
+        map.insert("duplicate".to_owned(), true.into());
     }
-    (StatusCode::ACCEPTED, Json(serde_json::json!({"event": receipt.event, "runs": runs}))).into_response()
+    shown
 }
 
 /// Reads a body up to a limit. One that says it is larger is refused before it is read.

@@ -1,5 +1,6 @@
 //! HTTP: hooks, the API, health. Every route is in the one list below.
 
+pub mod accept;
 mod answer;
 mod api;
 mod approve;

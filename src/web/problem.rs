@@ -5,6 +5,7 @@ use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
+use crate::domain::{Value, xml};
 use crate::intake::Refusal;
 use crate::intake::verify::Denied;
 use crate::store::StoreError;
@@ -19,7 +20,7 @@ pub struct ProblemResponse {
     code: &'static str,
     detail: String,
     headers: Vec<(HeaderName, HeaderValue)>,
-    more: Option<(&'static str, String)>,
+    more: Option<(&'static str, Value)>,
 }
 
 impl ProblemResponse {
@@ -30,8 +31,8 @@ impl ProblemResponse {
 
     /// The same, with one member more (RFC 9457, section 3.2).
     #[must_use]
-    pub fn with(mut self, key: &'static str, value: String) -> Self {
-        self.more = Some((key, value));
+    pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.more = Some((key, value.into()));
         self
     }
 
@@ -60,8 +61,24 @@ impl ProblemResponse {
     }
 }
 
-impl IntoResponse for ProblemResponse {
-    fn into_response(self) -> Response {
+/// The namespace of problems in XML (RFC 9457, appendix B).
+const NAMESPACE: &str = "urn:ietf:rfc:7807";
+
+impl ProblemResponse {
+    /// The same in XML.
+    pub(super) fn into_xml(self) -> Response {
+        let mut body = self.body();
+        if let Value::Object(map) = &mut body {
+            map.insert("@xmlns".to_owned(), NAMESPACE.into());
+        }
+        let Ok(document) = xml::write_as("problem", &body) else { return self.into_response() };
+        let mut response = (self.status, document).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+xml"));
+        response.headers_mut().extend(self.headers);
+        response
+    }
+
+    fn body(&self) -> Value {
         let mut body = serde_json::json!({
             "type": format!("urn:hence:error:{}", self.code),
             "title": self.status.canonical_reason().unwrap_or("Error"),
@@ -69,10 +86,16 @@ impl IntoResponse for ProblemResponse {
             "code": self.code,
             "detail": self.detail,
         });
-        if let (Some((key, value)), Some(body)) = (self.more, body.as_object_mut()) {
-            body.insert(key.to_owned(), value.into());
+        if let (Some((key, value)), Some(body)) = (&self.more, body.as_object_mut()) {
+            body.insert((*key).to_owned(), value.clone());
         }
-        let mut response = (self.status, Json(body)).into_response();
+        body
+    }
+}
+
+impl IntoResponse for ProblemResponse {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body())).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response.headers_mut().extend(self.headers);
         response
@@ -134,6 +157,10 @@ impl From<Refusal> for ProblemResponse {
             Refusal::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", text),
             Refusal::BrokenBody(_) => Self::new(StatusCode::BAD_REQUEST, "broken-body", text),
             Refusal::Unreadable(_) => Self::new(StatusCode::BAD_REQUEST, "unreadable-body", text),
+            Refusal::BadCloudEvent(_) => Self::new(StatusCode::BAD_REQUEST, "bad-cloud-event", text),
+            Refusal::Unsupported(_) => {
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-body", text).with_header(header::ACCEPT_ENCODING, "identity")
+            }
             // The journal has told the log: once, not for each request.
             Refusal::Store(error) => refused(&error),
         }

@@ -9,7 +9,9 @@
 )]
 
 mod approve;
+mod bodies;
 mod cli;
+mod cloudevents;
 mod crash;
 mod docs;
 mod endurance;

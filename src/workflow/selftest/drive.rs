@@ -38,7 +38,7 @@ pub struct Scene<'d> {
 /// Runs the workflow for events that arrive now.
 pub fn drive(scene: Scene<'_>, mocks: &mut Mocks<'_>) -> Trace {
     if let Some(trouble) = scene.events.iter().find_map(|event| check_body(event).err()) {
-        return Trace { trouble: Some(trouble), ..Trace::default() };
+        return Trace { trouble: Some(trouble.to_string()), ..Trace::default() };
     }
     let now = scene.events.first().map_or(super::file::START, |event| event.head.received);
     let mut stage = Stage::new(scene.catalog, scene.secrets, mocks, scene.comes, now);

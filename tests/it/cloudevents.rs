@@ -1,0 +1,140 @@
+//! CloudEvents: as JSON, in headers, several at once.
+
+use hence::domain::run::Status;
+use serde_json::{Value, json};
+
+use crate::support::app::Answer;
+use crate::support::{Project, Recorder, TestApp};
+
+const ORDERS: &str = "
+when:
+  - webhook: {path: orders, verify: none}
+if: event.type != \"order.ignored\"
+steps:
+  - stop: '#{id: event.id, source: event.source, type: event.type, time: event.time, body: event.body, all: event.cloudevent}'
+";
+
+async fn app(workflow: &str) -> (TestApp, Project) {
+    let project = Project::of(workflow);
+    (TestApp::start(&project, Recorder::fine()).await, project)
+}
+
+fn event(id: &str) -> Value {
+    let time = "2026-03-01T10:00:00+01:00";
+    json!({"specversion": "1.0", "id": id, "source": "/shop", "type": "order.paid", "time": time, "subject": "7", "data": {"n": 1}})
+}
+
+async fn post(app: &TestApp, headers: &[(&str, &str)], body: &Value) -> Answer {
+    let request = app.http.post(format!("{}/hooks/orders", app.url)).body(body.to_string());
+    app.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+}
+
+const STRUCTURED: [(&str, &str); 1] = [("content-type", "application/cloudevents+json; charset=utf-8")];
+const BATCH: [(&str, &str); 1] = [("content-type", "application/cloudevents-batch+json")];
+
+async fn output(app: &TestApp, run: &Value) -> Value {
+    let run = run.as_str().unwrap().parse().unwrap();
+    assert_eq!(app.ended(run).await.status, Status::Succeeded);
+    app.get(&format!("/runs/{run}")).await.body["output"].clone()
+}
+
+#[tokio::test]
+async fn an_event_as_json_fills_event() {
+    let (app, _project) = app(ORDERS).await;
+    let answer = post(&app, &STRUCTURED, &event("A-1")).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let output = output(&app, &answer.body["runs"][0]["run"]).await;
+    let mut all = event("A-1");
+    all.as_object_mut().unwrap().remove("data");
+    let time = "2026-03-01T10:00:00+01:00";
+    assert_eq!(output, json!({"id": "A-1", "source": "/shop", "type": "order.paid", "time": time, "body": {"n": 1}, "all": all}));
+    let listed = app.get("/events").await.body["events"][0].clone();
+    assert_eq!((&listed["type"], &listed["cloudevent"]["id"]), (&json!("order.paid"), &json!("A-1")));
+}
+
+#[tokio::test]
+async fn an_event_in_headers_is_the_same_and_a_repeat_is_recognised() {
+    let (app, _project) = app(ORDERS).await;
+    let headers = [
+        ("content-type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "A-1"),
+        ("ce-source", "/shop"),
+        ("ce-type", "order.paid"),
+        ("ce-subject", "Euro%20%E2%82%AC"),
+    ];
+    let first = post(&app, &headers, &json!({"n": 2})).await;
+    let output = output(&app, &first.body["runs"][0]["run"]).await;
+    assert_eq!((&output["id"], &output["body"], &output["all"]["subject"]), (&json!("A-1"), &json!({"n": 2}), &json!("Euro €")));
+    // The same source and id, sent in another form.
+    let repeat = post(&app, &STRUCTURED, &event("A-1")).await;
+    assert_eq!((repeat.status, &repeat.body["duplicate"], &repeat.body["event"]), (200, &json!(true), &first.body["event"]));
+    let mut elsewhere = event("A-1");
+    elsewhere["source"] = json!("/other");
+    assert_eq!(post(&app, &STRUCTURED, &elsewhere).await.status, 202);
+    app.clock.advance(std::time::Duration::from_secs(24 * 3600 + 1));
+    assert_eq!(post(&app, &STRUCTURED, &event("A-1")).await.status, 202, "a day later it is new");
+}
+
+#[tokio::test]
+async fn a_batch_is_stored_in_one_write_and_each_event_has_its_receipt() {
+    let (app, _project) = app(ORDERS).await;
+    let mut ignored = event("3");
+    ignored["type"] = json!("order.ignored");
+    let mut repeat = event("1");
+    repeat["data"] = json!("again");
+    let answer = post(&app, &BATCH, &json!([event("1"), event("2"), ignored, repeat])).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let events = answer.body["events"].as_array().unwrap();
+    assert_eq!(events.iter().map(|event| event["runs"].as_array().unwrap().len()).collect::<Vec<_>>(), [1, 1, 0, 1]);
+    assert_eq!((&events[3]["duplicate"], &events[3]["event"]), (&json!(true), &events[0]["event"]));
+    for (index, id) in [(0, "1"), (1, "2")] {
+        let output = output(&app, &events[index]["runs"][0]["run"]).await;
+        assert_eq!((&output["id"], &output["body"]), (&json!(id), &json!({"n": 1})));
+    }
+    assert_eq!(app.all_runs().await.len(), 2, "a repeat starts nothing");
+    let again = post(&app, &BATCH, &json!([event("1"), event("2")])).await;
+    assert_eq!((again.status, &again.body["events"][1]["duplicate"]), (200, &json!(true)));
+    assert_eq!(post(&app, &BATCH, &json!([])).await.body, json!({"events": []}));
+}
+
+#[tokio::test]
+async fn a_bad_event_is_refused_by_its_attribute_and_a_batch_as_a_whole() {
+    let (app, _project) = app(ORDERS).await;
+    let check = async |headers: &[(&str, &str)], body: &Value, status: u16, code: &str, words: &str| {
+        let answer = post(&app, headers, body).await;
+        assert_eq!((answer.status, answer.body["code"].as_str()), (status, Some(code)), "{answer:?}");
+        assert!(answer.body["detail"].as_str().unwrap().contains(words), "{answer:?}");
+    };
+    let mut bad = event("1");
+    bad["source"] = json!("");
+    check(&STRUCTURED, &bad, 400, "bad-cloud-event", "`source` is empty").await;
+    check(&[("ce-specversion", "1.0")], &json!({}), 400, "bad-cloud-event", "`id` is missing").await;
+    check(&BATCH, &json!([event("1"), bad]), 400, "bad-cloud-event", "event 1 of the batch: the attribute `source`").await;
+    let mut unreadable = event("2");
+    (unreadable["datacontenttype"], unreadable["data"]) = (json!("text/xml"), json!("<a>"));
+    check(&BATCH, &json!([event("1"), unreadable]), 400, "unreadable-body", "not XML").await;
+    check(&[("content-type", "application/cloudevents+avro")], &json!({}), 415, "unsupported-body", "cloudevents+json").await;
+    assert_eq!(app.get("/events").await.body["events"], json!([]));
+}
+
+const OWN_KEY: &str = "
+when:
+  - webhook: {path: orders, verify: none, dedupe: {key: event.body.n, within: 1h}, respond: {wait: 10s}}
+steps:
+  - stop: event.id
+";
+
+#[tokio::test]
+async fn a_hook_with_its_own_key_goes_by_that() {
+    let (app, _project) = app(OWN_KEY).await;
+    let first = post(&app, &STRUCTURED, &event("1")).await;
+    assert_eq!((first.status, first.body), (200, json!("1")));
+    assert_eq!(post(&app, &STRUCTURED, &event("2")).await.body, json!("1"), "`n` is the same");
+    let mut other = event("1");
+    other["data"] = json!({"n": 2});
+    assert_eq!(post(&app, &STRUCTURED, &other).await.status, 200);
+    assert_eq!(app.all_runs().await.len(), 2);
+    let batch = post(&app, &BATCH, &json!([other])).await;
+    assert_eq!((batch.status, &batch.body["events"][0]["duplicate"]), (200, &json!(true)), "a batch is never kept waiting");
+}
