@@ -19,6 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::workflow::Trigger;
 use crate::script::{BadBody, check_body};
 use crate::store::{Accept, Accepted, CommitError, Cursor, DedupeKey, Journal, StoreError};
+use crate::workflow::body_schema::Mismatch;
 use crate::workflow::catalog::{Current, Loaded};
 use crate::workflow::matching;
 use crate::workflow::start;
@@ -118,6 +119,9 @@ pub enum Refusal {
     /// The body is not what its content type says.
     #[error("the body cannot be read: {0}")]
     Unreadable(String),
+    /// The body does not fit the schema of a workflow that it would concern.
+    #[error("the body does not fit the schema: {}", first_of(_0))]
+    DoesNotFit(Vec<Mismatch>),
     /// The request says that it holds CloudEvents, and one of them is none.
     #[error("this is not a CloudEvent: {0}")]
     BadCloudEvent(String),
@@ -151,6 +155,16 @@ pub enum Refusal {
     /// The store would not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The first places of a body that does not fit, in one line.
+fn first_of(mismatches: &[Mismatch]) -> String {
+    /// The rest is in a list of its own.
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = mismatches.iter().take(SHOWN).map(Mismatch::to_string).collect();
+    let more = mismatches.len().saturating_sub(SHOWN);
+    let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+    format!("{}{more}", shown.join("; "))
 }
 
 impl From<BadBody> for Refusal {
@@ -225,6 +239,9 @@ impl Intake {
         let Arrival { head, body, dedupe, cursor, topic } = arrival;
         let mut event = Event::new(head, body);
         check_body(&event)?;
+        for target in targets {
+            target.loaded.check_body(target.trigger, &event).map_err(Refusal::DoesNotFit)?;
+        }
         let dedupe = match dedupe {
             Dedupe::Key(key) => Some(key),
             Dedupe::Hook => targets.iter().find_map(|target| hook_key(target, &event)),

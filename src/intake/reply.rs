@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Intake, Receipt, Target};
 use crate::domain::Value;
 use crate::domain::event::{Event, EventHead, MatchResult};
+use crate::domain::failure::FailureKind;
 use crate::domain::id::RunId;
 use crate::domain::journal::{Fact, Outcome};
 use crate::domain::response::Response;
@@ -63,6 +64,8 @@ pub enum RunAnswer {
     Output(Value),
     /// None succeeded; the first of them.
     Failed(RunId),
+    /// The same, and that one did not begin: what it was given is not the `input` that its workflow declares, and why.
+    BadInput(RunId, String),
 }
 
 impl Intake {
@@ -125,7 +128,8 @@ impl Intake {
         match &mut found {
             Some(RunAnswer::Response(response)) => self.secrets.mask_text(&mut response.body),
             Some(RunAnswer::Output(output)) => self.secrets.mask_value(output),
-            Some(RunAnswer::Failed(_)) | None => {}
+            // It was masked before it was stored.
+            Some(RunAnswer::Failed(_) | RunAnswer::BadInput(..)) | None => {}
         }
         found
     }
@@ -134,6 +138,7 @@ impl Intake {
     async fn stored_answer(&self, runs: &[RunId]) -> Result<Option<RunAnswer>, StoreError> {
         let (mut output, mut failed, mut ended) = (None, None, 0);
         for run in runs {
+            let mut bad_input = None;
             for entry in self.journal.store().facts(*run).await? {
                 match entry.fact {
                     Fact::Responded { response, .. } => return Ok(Some(RunAnswer::Response(Arc::unwrap_or_clone(response)))),
@@ -141,8 +146,10 @@ impl Intake {
                         output.get_or_insert_with(|| Arc::unwrap_or_clone(last));
                         ended += 1;
                     }
+                    Fact::ConditionFailed { error } if error.kind == FailureKind::BadInput => bad_input = Some(error.message),
                     Fact::RunFinished { outcome: Outcome::Failed { .. } | Outcome::Canceled } => {
-                        failed.get_or_insert(*run);
+                        let answer = bad_input.take().map_or(RunAnswer::Failed(*run), |why| RunAnswer::BadInput(*run, why));
+                        failed.get_or_insert(answer);
                         ended += 1;
                     }
                     _ => {}
@@ -152,7 +159,7 @@ impl Intake {
         if ended < runs.len() {
             return Ok(None);
         }
-        Ok(output.map(RunAnswer::Output).or(failed.map(RunAnswer::Failed)))
+        Ok(output.map(RunAnswer::Output).or(failed))
     }
 }
 

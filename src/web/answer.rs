@@ -55,6 +55,10 @@ pub(super) fn of_run(answer: RunAnswer, wanted: Wanted) -> Response {
         RunAnswer::Response(response) => said(response),
         RunAnswer::Output(output) => wanted.value(StatusCode::OK, "output", output),
         RunAnswer::Failed(run) => wanted.problem(failed(run)),
+        RunAnswer::BadInput(run, why) => {
+            let detail = format!("{why}; the event was stored, and {run} failed at its beginning");
+            wanted.problem(ProblemResponse::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-input", detail).with("run", run.to_string()))
+        }
     }
 }
 

@@ -157,6 +157,10 @@ impl From<Refusal> for ProblemResponse {
             Refusal::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", text),
             Refusal::BrokenBody(_) => Self::new(StatusCode::BAD_REQUEST, "broken-body", text),
             Refusal::Unreadable(_) => Self::new(StatusCode::BAD_REQUEST, "unreadable-body", text),
+            Refusal::DoesNotFit(mismatches) => {
+                let errors = serde_json::to_value(mismatches).unwrap_or_default();
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "schema-mismatch", text).with("errors", errors)
+            }
             Refusal::BadCloudEvent(_) => Self::new(StatusCode::BAD_REQUEST, "bad-cloud-event", text),
             Refusal::Unsupported(_) => {
                 Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-body", text).with_header(header::ACCEPT_ENCODING, "identity")

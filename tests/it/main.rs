@@ -10,6 +10,7 @@
 
 mod approve;
 mod bodies;
+mod body_schema;
 mod cli;
 mod cloudevents;
 mod crash;

@@ -1,6 +1,7 @@
 //! A workflow as on disk: every field typed, nothing yet compiled. Reading collects all problems.
 
 mod blocks;
+mod body_schema;
 mod fields;
 mod hmac;
 pub(crate) mod keep;
@@ -26,6 +27,7 @@ pub(crate) mod limits {
     pub(crate) use super::verify::{SCHEMES, SECRETS};
 }
 
+pub use body_schema::BodySchemaFile;
 pub use fields::Fields;
 pub use read::parse_size;
 pub use report::Report;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::fields::not_yet;
 use super::read::{choice, code, duration, event_type, list, size, some_duration, text};
 use super::requests::read_reply;
-use super::{At, DedupeFile, EventTriggerFile, Fields, Report, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile, verify};
+use super::{
+    At, DedupeFile, EventTriggerFile, Fields, Report, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile, body_schema, verify,
+};
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
 use crate::workflow::problem::codes;
@@ -23,7 +25,7 @@ const SHORTEST_EVERY: Duration = Duration::from_secs(1);
 pub(super) fn read(node: &Node, report: &mut Report) -> Option<TriggerFile> {
     let entry = match &node.kind {
         // `- manual` needs no colon: it has no fields.
-        Kind::Text if &*node.raw == "manual" => return Some(TriggerFile::Manual),
+        Kind::Text if &*node.raw == "manual" => return Some(TriggerFile::Manual(None)),
         Kind::Map(entries) => match entries.as_slice() {
             [entry] => entry,
             [] => return wrong_shape(node.span, "an entry of `when` names a trigger", report),
@@ -89,12 +91,12 @@ fn read_run(entry: &Entry, report: &mut Report) -> Option<RunTriggerFile> {
 
 fn read_manual(entry: &Entry, report: &mut Report) -> Option<TriggerFile> {
     if entry.value.kind == Kind::Null {
-        return Some(TriggerFile::Manual);
+        return Some(TriggerFile::Manual(None));
     }
     let mut fields = Fields::open(&entry.value, "`manual`", entry.span, report)?;
-    fields.not_yet(&["schema"], report);
+    let schema = fields.optional("schema").and_then(|node| body_schema::read(node, report));
     fields.close(report);
-    Some(TriggerFile::Manual)
+    Some(TriggerFile::Manual(schema))
 }
 
 fn read_webhook(entry: &Entry, report: &mut Report) -> Option<WebhookFile> {
@@ -116,10 +118,11 @@ fn read_webhook(entry: &Entry, report: &mut Report) -> Option<WebhookFile> {
     let dedupe = fields.entry("dedupe").and_then(|entry| read_dedupe(entry, report));
     let body_limit_bytes = fields.entry("limits").and_then(|entry| read_limits(entry, report));
     let respond = fields.entry("respond").and_then(|entry| read_reply(entry, report));
-    fields.not_yet(&["schema", "allow_from", "cors"], report);
+    let schema = fields.optional("schema").and_then(|node| body_schema::read(node, report));
+    fields.not_yet(&["allow_from", "cors"], report);
     fields.close(report);
     let (path, verified) = (path?, verified?);
-    Some(WebhookFile { path, methods, verify: verified.verify, secrets: verified.secrets, dedupe, body_limit_bytes, respond })
+    Some(WebhookFile { path, methods, verify: verified.verify, secrets: verified.secrets, dedupe, schema, body_limit_bytes, respond })
 }
 
 fn read_methods(node: &Node, report: &mut Report) -> Vec<Arc<str>> {

@@ -86,7 +86,7 @@ pub(super) fn of_event(file: &WorkflowFile) -> Vec<Piece<'_>> {
                 }
             }
             TriggerFile::Event(event) => found.extend(event.condition.iter().map(|code| Piece::whole(Role::Condition("if"), code))),
-            TriggerFile::Schedule(_) | TriggerFile::Run(_) | TriggerFile::Manual => {}
+            TriggerFile::Schedule(_) | TriggerFile::Run(_) | TriggerFile::Manual(_) => {}
         }
     }
     found.extend(file.condition.iter().map(|code| Piece::whole(Role::Condition("if"), code)));

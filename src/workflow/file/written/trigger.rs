@@ -7,6 +7,7 @@ use super::{At, CodeText, RespondFile};
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
 use crate::domain::workflow::{SecretName, Verify};
+use crate::workflow::file::BodySchemaFile;
 
 /// One entry of `when`.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +20,20 @@ pub enum TriggerFile {
     Event(EventTriggerFile),
     /// `run`.
     Run(RunTriggerFile),
-    /// `manual`.
-    Manual,
+    /// `manual`, and its `schema`.
+    Manual(Option<BodySchemaFile>),
+}
+
+impl TriggerFile {
+    /// Its `schema`.
+    #[must_use]
+    pub fn schema(&self) -> Option<&BodySchemaFile> {
+        match self {
+            Self::Webhook(webhook) => webhook.schema.as_ref(),
+            Self::Manual(schema) => schema.as_ref(),
+            Self::Schedule(_) | Self::Event(_) | Self::Run(_) => None,
+        }
+    }
 }
 
 /// An `event` trigger.
@@ -54,6 +67,8 @@ pub struct WebhookFile {
     pub secrets: Vec<At<SecretName>>,
     /// `dedupe`.
     pub dedupe: Option<DedupeFile>,
+    /// `schema`.
+    pub schema: Option<BodySchemaFile>,
     /// `limits.body`.
     pub body_limit_bytes: Option<usize>,
     /// `respond`.
