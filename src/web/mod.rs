@@ -53,6 +53,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/inventory", get(api::inventory::show))
         .route("/events", get(api::events::list))
         .route("/events/{id}", get(api::events::show))
+        .route("/events/{id}/fixture", get(api::fixture::show))
         .route("/events/{id}/why", get(api::why::show))
         .route("/runs", get(api::runs::list).post(api::runs::start))
         .route("/runs/{id}", get(api::runs::show))

@@ -165,13 +165,12 @@ fn compile_node(
     Some(Ready { loaded, name_span, trigger_spans: trigger_spans.collect() })
 }
 
+/// Files that several triggers may use, each once.
+type ByPath<'s> = BTreeMap<Arc<str>, &'s SourceFile>;
+
 /// The schemas of the triggers, by their places, and the files they are made of, by path.
-fn schemas<'s>(
-    file: &WorkflowFile,
-    library: &Library<'s>,
-    report: &mut Report,
-) -> (BTreeMap<usize, Arc<BodySchema>>, BTreeMap<Arc<str>, &'s SourceFile>) {
-    let (mut schemas, mut beside) = (BTreeMap::new(), BTreeMap::new());
+fn schemas<'s>(file: &WorkflowFile, library: &Library<'s>, report: &mut Report) -> (BTreeMap<usize, Arc<BodySchema>>, ByPath<'s>) {
+    let (mut schemas, mut beside) = (BTreeMap::new(), ByPath::new());
     for (index, trigger) in file.triggers.iter().enumerate() {
         let Some(Used { schema, sources }) = trigger.schema().and_then(|written| library.schemas.of(written, report)) else { continue };
         schemas.extend(schema.map(|schema| (index, schema)));

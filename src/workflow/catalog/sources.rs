@@ -70,6 +70,14 @@ impl Sources {
         (files.into_iter().map(|(path, text)| SourceFile { path: path.into(), text: text.into() }).collect(), problems)
     }
 
+    /// One file of the project, with the same bounds.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn read_one(dir: &Path, path: &str) -> Result<String, String> {
+        read_file(dir, path, &dir.join(path)).map_err(|problem| problem.message)
+    }
+
     /// The same from memory: paths below the project folder, and texts.
     #[must_use]
     pub fn from_files(files: impl IntoIterator<Item = (String, String)>) -> Self {
