@@ -71,7 +71,8 @@ pub(super) fn read(headers: &HeaderMap, content_type: &str, body: &Bytes) -> Res
             Err(Refusal::Unsupported(message))
         }
         _ if in_headers(headers) => {
-            let event = CloudEvent { attributes: from_headers(headers)?, content_type: content_type.to_owned(), body: body.clone() };
+            let event =
+                CloudEvent { attributes: from_headers(headers, content_type)?, content_type: content_type.to_owned(), body: body.clone() };
             Ok(Message::One(event))
         }
         _ => Ok(Message::Plain),
@@ -125,8 +126,12 @@ fn in_headers(headers: &HeaderMap) -> bool {
     headers.contains_key("ce-specversion") || ["ce-id", "ce-source", "ce-type"].iter().all(|name| headers.contains_key(*name))
 }
 
-fn from_headers(headers: &HeaderMap) -> Result<Map, Refusal> {
+fn from_headers(headers: &HeaderMap, content_type: &str) -> Result<Map, Refusal> {
     let mut found = Map::new();
+    // The content type is that of the data (section 3.1.1).
+    if content_type.contains('/') {
+        found.insert("datacontenttype".to_owned(), content_type.into());
+    }
     for (header, value) in headers {
         let Some(name) = header.as_str().strip_prefix(PREFIX) else { continue };
         if found.contains_key(name) {

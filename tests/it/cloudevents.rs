@@ -1,8 +1,14 @@
 //! CloudEvents: as JSON, in headers, several at once.
 
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hence::domain::run::Status;
 use serde_json::{Value, json};
 
+use crate::process::skip;
 use crate::support::app::Answer;
 use crate::support::{Project, Recorder, TestApp};
 
@@ -137,4 +143,57 @@ async fn a_hook_with_its_own_key_goes_by_that() {
     assert_eq!(app.all_runs().await.len(), 2);
     let batch = post(&app, &BATCH, &json!([other])).await;
     assert_eq!((batch.status, &batch.body["events"][0]["duplicate"]), (200, &json!(true)), "a batch is never kept waiting");
+}
+
+/// What `tests/tools/send_cloudevents.py` prints, or why it does not.
+fn sent_by_the_sdk() -> Result<Vec<Value>, String> {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools");
+    let printed = Command::new("python3").arg("send_cloudevents.py").current_dir(tools).output();
+    let printed = printed.map_err(|error| format!("python3 cannot be started: {error}"))?;
+    if !printed.status.success() {
+        let why = String::from_utf8_lossy(&printed.stderr).into_owned();
+        return Err(format!("the packages of tests/tools/requirements.txt cannot be used: {why}"));
+    }
+    Ok(serde_json::from_slice(&printed.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn what_the_sdk_sends_arrives_as_it_was_meant() {
+    let requests = match sent_by_the_sdk() {
+        Ok(requests) => requests,
+        Err(why) => return skip("what_the_sdk_sends_arrives_as_it_was_meant", &why),
+    };
+    let data = [
+        json!({"n": 1, "list": [null, true, 1.5, "é"]}),
+        json!({"deep": {"n": [1, 2]}}),
+        json!("a text, é"),
+        json!({"note": {"to": "Ada"}}),
+        Value::Null,
+        Value::Null,
+    ];
+    assert_eq!(requests.len(), 2 * data.len());
+    let (app, _project) = app(ORDERS).await;
+    for (number, request) in requests.iter().enumerate() {
+        let body = STANDARD.decode(request["body"].as_str().unwrap()).unwrap();
+        let mut post = app.http.post(format!("{}/hooks/orders", app.url)).body(body);
+        for (name, value) in request["headers"].as_object().unwrap() {
+            post = post.header(name, value.as_str().unwrap());
+        }
+        let answer = app.send(post).await;
+        assert_eq!(answer.status, 202, "{request}: {answer:?}");
+        let output = output(&app, &answer.body["runs"][0]["run"]).await;
+        assert_eq!(output["body"], data[number / 2], "{request}");
+        for (name, value) in request["attributes"].as_object().unwrap() {
+            let got = &output["all"][name];
+            // In a header everything is a text; a time may be written in several ways.
+            let same = match name.as_str() {
+                "time" => got.as_str().is_some_and(|got| got[..19] == value.as_str().unwrap()[..19]),
+                _ if request["mode"] == "binary" && !value.is_string() => {
+                    got.as_str().is_some_and(|got| got.eq_ignore_ascii_case(&value.to_string()))
+                }
+                _ => got == value,
+            };
+            assert!(same, "{name} of {request}: {got}");
+        }
+    }
 }

@@ -15,6 +15,9 @@ pub const DEPTH: usize = 64;
 /// The most attributes of one element.
 pub const ATTRIBUTES: usize = 256;
 
+/// White space, as XML has it.
+const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+
 /// Why a text is no document, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} at line {line} column {column}")]
@@ -102,7 +105,7 @@ impl Build {
 
     fn end(&mut self) -> Result<(), String> {
         let Some(Open { name, mut content, text }) = self.open.pop() else { return Err("an element ends that has not begun".to_owned()) };
-        let text = text.trim();
+        let text = text.trim_matches(SPACE);
         let value = if content.is_empty() {
             Value::String(text.to_owned())
         } else {
@@ -121,7 +124,7 @@ impl Build {
     fn text(&mut self, text: &str) -> Result<(), String> {
         match self.open.last_mut() {
             Some(open) => open.text.push_str(text),
-            None if text.trim_start_matches('\u{feff}').trim().is_empty() => {}
+            None if text.trim_start_matches('\u{feff}').trim_matches(SPACE).is_empty() => {}
             None => return Err("text stands outside the root element".to_owned()),
         }
         Ok(())

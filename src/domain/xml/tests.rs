@@ -24,6 +24,8 @@ fn elements_are_keys_and_repeated_ones_a_list() {
     check("<s:a xmlns:s='urn:x'><s:b>é</s:b></s:a>", json!({"s:a": {"@xmlns:s": "urn:x", "s:b": "é"}}));
     check("<?xml version='1.0'?>\n<!-- c --><a><![CDATA[<&>]]>&amp;&#x20AC;</a>\n<?p i?>", json!({"a": "<&>&€"}));
     check("<a>x\r\ny</a>", json!({"a": "x\ny"}));
+    check("<a>\u{a0}x\u{2003}</a>", json!({"a": "\u{a0}x\u{2003}"}));
+    check("<a x='1\n2&#10;3'/>", json!({"a": {"@x": "1 2\n3"}}));
 }
 
 #[test]
@@ -84,7 +86,7 @@ fn a_value_is_written_as_it_would_be_read() {
 }
 
 fn any_element() -> impl Strategy<Value = Value> {
-    let text = "[ -~é€]{0,8}".prop_map(|text| Value::from(text.trim().to_owned()));
+    let text = "[ -~é€\t\n\r]{0,8}".prop_map(|text| Value::from(text.trim().to_owned()));
     text.prop_recursive(4, 24, 4, |inner| {
         let one_or_more = prop_oneof![inner.clone(), proptest::collection::vec(inner, 2..4).prop_map(Value::from)];
         proptest::collection::btree_map("[a-z][a-z0-9._-]{0,3}|@[a-z]{1,2}", one_or_more, 1..4).prop_map(|map| {

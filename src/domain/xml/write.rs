@@ -108,7 +108,10 @@ fn attribute(name: &str, value: &Value, out: &mut String) -> Result<(), XmlShape
     out.push(' ');
     out.push_str(name);
     out.push_str("=\"");
-    escape(&scalar(&format!("{ATTRIBUTE}{name}"), value)?, out)?;
+    let mut text = String::new();
+    escape(&scalar(&format!("{ATTRIBUTE}{name}"), value)?, &mut text)?;
+    // In an attribute a reader makes spaces of these.
+    out.push_str(&text.replace('\n', "&#10;").replace('\t', "&#9;"));
     out.push('"');
     Ok(())
 }
