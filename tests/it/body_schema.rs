@@ -4,6 +4,7 @@ use hence::domain::run::Status;
 use hence::store::Store;
 use serde_json::{Value, json};
 
+use crate::reload::changed;
 use crate::support::app::Answer;
 use crate::support::{Life, Project, Recorder, TestApp};
 
@@ -94,6 +95,23 @@ async fn a_changed_schema_is_another_revision_and_runs_in_flight_keep_theirs() {
     let later = app.post("leads", &json!({"email": "ada@example.com"})).await.runs()[0];
     assert_ne!(app.store.run(later).await.unwrap().unwrap().revision, before);
     assert_eq!(app.ended(run).await.status, Status::Succeeded, "its revision is built again, with the schema it had");
+}
+
+#[tokio::test]
+async fn a_changed_schema_is_served_and_a_bad_one_keeps_the_last_good() {
+    let project = leads();
+    let app = TestApp::start(&project, Recorder::fine()).await;
+    let run = app.post("leads", &json!({"email": "ada@example.com"})).await.runs()[0];
+    app.ended(run).await;
+    project.write("schemas/address.json", r#"{"required": ["zip", "city", "street"]}"#);
+    changed(&app).await;
+    let strict = async || errors(&app.post("leads", &json!({"email": "ada@example.com", "home": {}})).await).len();
+    assert_eq!(strict().await, 3);
+    project.write("schemas/address.json", r#"{"required": "street"}"#);
+    changed(&app).await;
+    assert_eq!(strict().await, 3, "the last good revision stays, with its schema");
+    let ready = app.send(app.http.get(format!("{}/readyz", app.url))).await;
+    assert_eq!(ready.status, 503, "{ready:?}");
 }
 
 const TWO: [&str; 2] = [

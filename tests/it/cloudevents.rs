@@ -2,15 +2,21 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hence::domain::run::Status;
+use hence::store::kv::Kv;
+use hence::store::kv::faulty::{Death, Faulty};
+use hence::store::kv::memory::Memory;
+use hence::store::{RunFilter, embedded};
 use serde_json::{Value, json};
 
+use crate::crash::{all_ended, life};
 use crate::process::skip;
 use crate::support::app::Answer;
-use crate::support::{Project, Recorder, TestApp};
+use crate::support::{Life, Project, Recorder, TestApp};
 
 const ORDERS: &str = "
 when:
@@ -143,6 +149,45 @@ async fn a_hook_with_its_own_key_goes_by_that() {
     assert_eq!(app.all_runs().await.len(), 2);
     let batch = post(&app, &BATCH, &json!([other])).await;
     assert_eq!((batch.status, &batch.body["events"][0]["duplicate"]), (200, &json!(true)), "a batch is never kept waiting");
+}
+
+/// Sends a batch to a server that may die, and waits for what comes of it. The status, if there was an answer.
+fn send_batch(project: &Project, kv: Arc<dyn Kv>, is_dead: &dyn Fn() -> bool) -> Option<u16> {
+    life(async {
+        let app = TestApp::resume(project, Life { kv, ..Life::new(Recorder::fine()) }).await.ok()?;
+        let answer = post(&app, &BATCH, &json!([event("1"), event("2"), event("3")])).await;
+        all_ended(&app, is_dead).await;
+        Some(answer.status)
+    })
+}
+
+/// How many events and runs there are, read beside any server.
+fn stored(memory: &Memory) -> (usize, usize) {
+    life(async {
+        let store = embedded::over(Arc::new(memory.clone()), None).unwrap();
+        let events = store.events(None, 100).await.unwrap().items.len();
+        (events, store.runs(RunFilter::default(), 100).await.unwrap().items.len())
+    })
+}
+
+#[test]
+fn a_batch_is_there_as_a_whole_or_not_at_all_wherever_the_server_dies() {
+    let project = Project::of(ORDERS);
+    let alive = Arc::new(Faulty::new(Memory::default()));
+    assert_eq!(send_batch(&project, Arc::clone(&alive) as Arc<dyn Kv>, &|| false), Some(202));
+    for nth in 1..=alive.writes() {
+        for death in [Death::BeforeWrite, Death::AfterWrite] {
+            let memory = Memory::default();
+            let faulty = Arc::new(Faulty::dying(memory.clone(), nth, death));
+            let answered = send_batch(&project, Arc::clone(&faulty) as Arc<dyn Kv>, &|| faulty.is_dead());
+            let there = stored(&memory);
+            assert!(matches!(answered, None | Some(202 | 503)), "write {nth}, {death:?}: {answered:?}");
+            assert!(there == (3, 3) || there == (0, 0) && answered != Some(202), "write {nth}, {death:?}: {there:?}, {answered:?}");
+            let again = send_batch(&project, Arc::new(memory.clone()), &|| false);
+            assert!(matches!(again, Some(200 | 202)), "write {nth}, {death:?}: {again:?}");
+            assert_eq!(stored(&memory), (3, 3), "write {nth}, {death:?}: each event once");
+        }
+    }
 }
 
 /// What `tests/tools/send_cloudevents.py` prints, or why it does not.

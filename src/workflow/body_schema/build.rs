@@ -70,6 +70,10 @@ fn wrong(error: &CompileError, own: &str, schema: &Value) -> Vec<Wrong> {
             };
             told::mismatches(src).into_iter().map(say).collect()
         }
+        CompileError::ValidationError { url, .. } => {
+            let file = url.trim_start_matches(BASE).split('#').next().unwrap_or_default();
+            one(String::new(), format!("it refers to {file}, which is no JSON Schema"))
+        }
         CompileError::InvalidRegex { url, regex, src } => {
             let why = src.to_string();
             let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");

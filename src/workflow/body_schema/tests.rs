@@ -95,6 +95,13 @@ fn files_beside_it_may_be_referred_to() {
 }
 
 #[test]
+fn a_file_beside_it_that_is_wrong_is_named() {
+    let (schema, beside) = (json!({"items": {"$ref": "b.json"}}), json!({"required": 1}));
+    let wrong = BodySchema::new("schemas/a.json", &schema, &[("schemas/b.json", &beside)]).unwrap_err();
+    assert_eq!(wrong, [Wrong { pointer: String::new(), message: "it refers to schemas/b.json, which is no JSON Schema".to_owned() }]);
+}
+
+#[test]
 fn threads_share_it() {
     fn shared<T: Send + Sync + 'static>() {}
     shared::<BodySchema>();

@@ -49,14 +49,13 @@ const TELLING: [&str; 11] =
     ["signature", "secret", "token", "password", "credential", "api-key", "apikey", "hmac", "authorization", "cookie", "x-auth"];
 
 impl Fixture {
-    /// An event as a file. Headers that prove who the sender is are masked; those of `signed`, in lower case, too.
+    /// An event as a file. What of headers and query proves who the sender is, is masked; headers of `signed`, in lower case, too.
     #[must_use]
     pub fn of(event: &Event, signed: &[&str]) -> Self {
         let head = &event.head;
         let mut headers: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in head.headers.iter().filter(|(name, _)| !DROPPED.contains(&&**name)) {
-            let telling = signed.contains(&&**name) || TELLING.iter().any(|part| name.contains(part));
-            let value = if telling { MASK } else { value };
+            let value = if signed.contains(&&**name) || tells(name) { MASK } else { value };
             headers.entry(name.clone()).and_modify(|all| *all = format!("{all}, {value}")).or_insert_with(|| value.to_owned());
         }
         if !head.content_type.is_empty() {
@@ -72,7 +71,11 @@ impl Fixture {
             path: head.path.clone(),
             kind: head.kind.clone(),
             received: head.received.to_string(),
-            query: head.query.clone(),
+            query: head
+                .query
+                .iter()
+                .map(|(name, value)| (name.clone(), if tells(name) { MASK.to_owned() } else { value.clone() }))
+                .collect(),
             headers,
             body,
             base64: text.is_none().then(|| STANDARD.encode(&event.body)),
@@ -99,6 +102,12 @@ impl Fixture {
     }
 }
 
+/// Whether what has this name proves who the sender is.
+fn tells(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    TELLING.iter().any(|part| name.contains(part))
+}
+
 /// The bytes of Base64.
 pub(super) fn decoded(coded: &str) -> Result<Vec<u8>, String> {
     STANDARD.decode(coded.trim()).map_err(|error| format!("it is not Base64: {error}"))
@@ -107,4 +116,55 @@ pub(super) fn decoded(coded: &str) -> Result<Vec<u8>, String> {
 /// Whether bodies of this content type are JSON, so that a text among them is a JSON text.
 pub(super) fn says_json(content_type: &str) -> bool {
     content_type.is_empty() || content_type.split(';').next().is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::event::{EventHead, Source};
+    use crate::domain::id::{EventId, Parts};
+    use crate::domain::time::Timestamp;
+
+    fn fixture(content_type: &str, body: &[u8]) -> Fixture {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let id = EventId::new(Parts { time_ms: 1, counter: 0, chance: 0, shard: 0 });
+        let head = EventHead {
+            headers: vec![pair("x-proof", "p"), pair("x-hub-signature-256", "s"), pair("x-a", "1"), pair("x-a", "2"), pair("host", "h")],
+            query: vec![pair("Token", "t"), pair("page", "2")],
+            content_type: content_type.to_owned(),
+            ..EventHead::new(id, Source::Webhook, "webhook", Timestamp(0))
+        };
+        Fixture::of(&Event::new(head, body.to_vec().into()), &["x-proof"])
+    }
+
+    #[test]
+    fn what_proves_the_sender_is_masked_and_the_rest_is_there() {
+        let saved = serde_json::to_value(fixture("application/json", b"[1]")).unwrap();
+        let headers = json!({"content-type": "application/json", "x-a": "1, 2", "x-hub-signature-256": "***", "x-proof": "***"});
+        assert_eq!((&saved["headers"], &saved["query"]), (&headers, &json!([["Token", "***"], ["page", "2"]])));
+        assert_eq!(saved["body"], json!([1]));
+    }
+
+    #[test]
+    fn bodies_of_every_kind_are_the_same_again() {
+        for (content_type, body, saved) in [
+            ("application/json", &b"{\"a\":1}"[..], json!({"a": 1})),
+            ("text/plain", b"1", json!("1")),
+            ("text/xml", b"<a/>", json!("<a/>")),
+            ("application/json", b"{", json!("{")),
+            ("image/png", b"\x89\xff", json!(null)),
+            ("", b"", json!(null)),
+        ] {
+            let fixture = fixture(content_type, body);
+            assert_eq!(fixture.body.clone().unwrap_or_default(), saved, "{content_type}");
+            assert_eq!(fixture.base64.is_some(), content_type == "image/png");
+            let written = serde_json::to_string(&fixture).unwrap();
+            assert_eq!(serde_json::from_str::<Fixture>(&written).unwrap(), fixture);
+            assert_eq!(fixture.into_event().unwrap().bytes.is_some(), content_type == "image/png");
+        }
+        let bad = Fixture { base64: Some("?".to_owned()), ..Fixture::default() };
+        assert!(bad.into_event().unwrap_err().contains("not Base64"));
+    }
 }
