@@ -63,6 +63,7 @@ pub fn dry(dir: &Path, workflow: &str, body: Value, now: Timestamp) -> Result<Dr
             let at = step.map(|step| format!(" at {step}")).unwrap_or_default();
             Some(format!("with empty answers the run would fail{at}: {error}"))
         }
+        Some(Ended::Refused(why)) => Some(format!("a server would not take the event in: {why}")),
         Some(Ended::NotMatched | Ended::Run(Outcome::Succeeded { .. } | Outcome::Canceled)) | None => None,
     });
     Ok(Dry { acts, matched, trouble, waits })

@@ -9,6 +9,7 @@ mod events;
 mod init;
 mod listing;
 mod plan;
+mod record;
 mod replay;
 mod restore;
 mod run;
@@ -91,6 +92,8 @@ enum Command {
     Events(events::EventsArgs),
     /// Tell for an event which workflows it matched, and why not the others
     Why(why::WhyArgs),
+    /// Save deliveries to a webhook as files for tests, as they come
+    Record(record::RecordArgs),
     /// Write everything that is stored into one file, while the server runs or not
     Backup(backup::BackupArgs),
     /// Fill an empty store from a backup
@@ -155,6 +158,7 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Why(args) => why::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Store(command) => store::run(&command),

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::Map;
 use super::id::{EventId, RunId};
 use super::time::Timestamp;
 
@@ -73,6 +74,9 @@ pub struct EventHead {
     /// Says how the body is to be read.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub content_type: String,
+    /// The attributes of a CloudEvent; none of what is no such event.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub cloudevent: Map,
     /// How many events led to one another before this one: 0 for what came from outside.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub depth: u8,
@@ -99,6 +103,7 @@ impl EventHead {
             query: Vec::new(),
             headers: Vec::new(),
             content_type: String::new(),
+            cloudevent: Map::new(),
             depth: 0,
             held: Vec::new(),
             matches: Vec::new(),

@@ -20,6 +20,7 @@ pub mod schedule;
 pub mod secret;
 pub mod time;
 pub mod workflow;
+pub mod xml;
 
 /// Data as it travels between steps: JSON.
 pub type Value = serde_json::Value;

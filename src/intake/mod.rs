@@ -2,6 +2,7 @@
 //! the workflows' conditions, stored with the runs it starts, and only then acknowledged.
 
 pub mod approve;
+pub mod cloudevents;
 mod handshake;
 pub mod limits;
 pub mod replay;
@@ -18,13 +19,14 @@ use crate::domain::id::{EventId, RunId};
 use crate::domain::secret::Secrets;
 use crate::domain::time::{Timestamp, format_duration};
 use crate::domain::workflow::Trigger;
-use crate::script::{Uses, check_body};
+use crate::script::{BadBody, Uses, check_body};
 use crate::store::{Accept, Accepted, Caller, CommitError, Cursor, DedupeKey, Journal, StoreError};
+use crate::workflow::body_schema::Mismatch;
 use crate::workflow::catalog::{Current, Loaded};
 use crate::workflow::matching;
 use crate::workflow::start;
 
-pub use reply::{Received, Replied, RunAnswer, Waiting};
+pub use reply::{Received, Replied, RunAnswer, Taken, Waiting};
 
 /// Takes events in.
 pub struct Intake {
@@ -148,6 +150,15 @@ pub enum Refusal {
     /// The body is not what its content type says.
     #[error("the body cannot be read: {0}")]
     Unreadable(String),
+    /// The body does not fit the schema of a workflow that it would concern.
+    #[error("the body does not fit the schema: {}", first_of(_0))]
+    DoesNotFit(Vec<Mismatch>),
+    /// The request says that it holds CloudEvents, and one of them is none.
+    #[error("this is not a CloudEvent: {0}")]
+    BadCloudEvent(String),
+    /// The body is written in a way that is not known here.
+    #[error("{0}")]
+    Unsupported(String),
     /// There is no such run.
     #[error("there is no {0}")]
     NoRun(RunId),
@@ -175,6 +186,25 @@ pub enum Refusal {
     /// The store would not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The first places of a body that does not fit, in one line.
+fn first_of(mismatches: &[Mismatch]) -> String {
+    /// The rest is in a list of its own.
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = mismatches.iter().take(SHOWN).map(Mismatch::to_string).collect();
+    let more = mismatches.len().saturating_sub(SHOWN);
+    let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+    format!("{}{more}", shown.join("; "))
+}
+
+impl From<BadBody> for Refusal {
+    fn from(bad: BadBody) -> Self {
+        match bad {
+            BadBody::Unreadable(why) => Self::Unreadable(why),
+            BadBody::Unsupported(why) => Self::Unsupported(why),
+        }
+    }
 }
 
 /// What arrived, before it has a name.
@@ -205,6 +235,8 @@ struct Stored {
 pub enum Dedupe {
     /// Not at all, or as the hook says.
     Hook,
+    /// As the hook says, or by this key where it does not.
+    HookOr(DedupeKey),
     /// By this key.
     Key(DedupeKey),
     /// By this key and as the hook says.
@@ -229,27 +261,41 @@ impl Intake {
 
     /// The same, with the event as it was read, and with who waits for an answer.
     async fn take_in(&self, arrival: Arrival, targets: &[Target]) -> Result<Stored, Refusal> {
+        let accept = self.considered(arrival, targets)?;
+        let event = Arc::clone(&accept.event);
+        let caller = self.listen(targets, &accept.runs);
+        let accepted = self.journal.accept(accept).await?;
+        Ok(Stored { receipt: receipt(&event, accepted), event, caller })
+    }
+
+    /// The same for several, all or none.
+    async fn take_in_all(&self, arrivals: Vec<Arrival>, targets: &[Target]) -> Result<Vec<Receipt>, Refusal> {
+        let accepts: Vec<Accept> = arrivals.into_iter().map(|arrival| self.considered(arrival, targets)).collect::<Result<_, _>>()?;
+        let events: Vec<Arc<Event>> = accepts.iter().map(|accept| Arc::clone(&accept.event)).collect();
+        let accepted = self.journal.accept_all(accepts).await?;
+        Ok(events.iter().zip(accepted).map(|(event, accepted)| receipt(event, accepted)).collect())
+    }
+
+    /// What is to be stored of an arrival.
+    fn considered(&self, arrival: Arrival, targets: &[Target]) -> Result<Accept, Refusal> {
         let Arrival { head, body, dedupe, cursor, topic } = arrival;
         let mut event = Event::new(head, body);
         let uses = targets.iter().map(|target| target.loaded.uses).fold(Uses::NOTHING, Uses::or);
-        check_body(&event, uses).map_err(Refusal::Unreadable)?;
+        check_body(&event, uses)?;
+        for target in targets {
+            target.loaded.check_body(target.trigger, &event).map_err(Refusal::DoesNotFit)?;
+        }
         let own = |event: &Event| targets.iter().find_map(|target| hook_key(target, event));
         let dedupe: Vec<DedupeKey> = match dedupe {
             Dedupe::Key(key) => vec![key],
             Dedupe::Hook => own(&event).into_iter().collect(),
+            Dedupe::HookOr(key) => vec![own(&event).unwrap_or(key)],
             Dedupe::HookAnd(key) => own(&event).into_iter().chain([key]).collect(),
         };
         let concerned = targets.iter().map(|target| (&*target.loaded, target.trigger()));
         let (runs, matches) = start::consider_all(concerned, &event, || self.ids.run(event.head.received), &self.secrets);
         event.head.matches = matches;
-        let event = Arc::new(event);
-        let caller = self.listen(targets, &runs);
-        let accepted = self.journal.accept(Accept { event: Arc::clone(&event), dedupe, runs, cursor, topic }).await?;
-        let receipt = match accepted {
-            Accepted::New { matches, .. } => Receipt { event: event.head.id, matches, duplicate: false },
-            Accepted::Duplicate { event, matches } => Receipt { event, matches, duplicate: true },
-        };
-        Ok(Stored { receipt, event, caller })
+        Ok(Accept { event: Arc::new(event), dedupe, runs, cursor, topic })
     }
 
     /// Starts a workflow by hand. `event` is the body, JSON.
@@ -278,6 +324,13 @@ impl Intake {
                 Refusal::NoRun(run)
             }
         })
+    }
+}
+
+fn receipt(event: &Event, accepted: Accepted) -> Receipt {
+    match accepted {
+        Accepted::New { matches, .. } => Receipt { event: event.head.id, matches, duplicate: false },
+        Accepted::Duplicate { event, matches } => Receipt { event, matches, duplicate: true },
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Intake, Receipt, Target};
 use crate::domain::Value;
 use crate::domain::admission::NewRun;
 use crate::domain::event::{Event, EventHead};
+use crate::domain::failure::FailureKind;
 use crate::domain::id::RunId;
 use crate::domain::journal::Outcome;
 use crate::domain::response::Response;
@@ -17,6 +18,17 @@ use crate::domain::workflow::{Reply, Trigger};
 use crate::script::Scope;
 use crate::store::{Caller, Said, StoreError};
 use crate::workflow::evaluate;
+
+/// What a request to a hook held.
+#[derive(Debug)]
+pub enum Taken {
+    /// One event.
+    One(Received),
+    /// A batch of CloudEvents, each with its receipt, in their order.
+    Batch(Vec<Receipt>),
+    /// None: the service asks something, and nothing is stored.
+    Question(Response),
+}
 
 /// What came of a request to a hook.
 #[derive(Debug)]
@@ -57,6 +69,8 @@ pub enum RunAnswer {
     Output(Value),
     /// None succeeded; the first of them.
     Failed(RunId),
+    /// The same, and that one did not begin: what it was given is not the `input` that its workflow declares, and why.
+    BadInput(RunId, String),
 }
 
 impl Intake {
@@ -142,7 +156,8 @@ impl Intake {
         match &mut answer {
             RunAnswer::Response(response) => self.secrets.mask_text(&mut response.body),
             RunAnswer::Output(output) => self.secrets.mask_value(output),
-            RunAnswer::Failed(_) => {}
+            // It was masked before it was stored.
+            RunAnswer::Failed(_) | RunAnswer::BadInput(..) => {}
         }
         answer
     }
@@ -197,11 +212,16 @@ impl Heard {
         }
         // In the order in which the runs were started.
         self.ended.sort_by_key(|(run, _)| self.runs.iter().position(|known| known == run));
-        let first = self.runs.first().copied();
-        let output = self.ended.drain(..).find_map(|(_, outcome)| match outcome {
-            Outcome::Succeeded { output } => Some(RunAnswer::Output(Arc::unwrap_or_clone(output))),
-            Outcome::Failed { .. } | Outcome::Canceled => None,
-        });
-        output.or(first.map(RunAnswer::Failed))
+        let mut failed = None;
+        for (run, outcome) in self.ended.drain(..) {
+            match outcome {
+                Outcome::Succeeded { output } => return Some(RunAnswer::Output(Arc::unwrap_or_clone(output))),
+                Outcome::Failed { step: None, error } if error.kind == FailureKind::BadInput => {
+                    failed.get_or_insert(RunAnswer::BadInput(run, error.message));
+                }
+                Outcome::Failed { .. } | Outcome::Canceled => drop(failed.get_or_insert(RunAnswer::Failed(run))),
+            }
+        }
+        failed
     }
 }

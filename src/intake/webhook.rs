@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
+use super::cloudevents::{self, CloudEvent, Message};
 use super::verify::{Denied, Once, Sent};
-use super::{Arrival, Dedupe, Intake, Received, Refusal, Stored, Target, dedupe_key};
+use super::{Arrival, Dedupe, Intake, Received, Refusal, Stored, Taken, Target, dedupe_key};
 use crate::domain::door::Door;
-use crate::domain::event::Source;
-use crate::domain::response::Response;
+use crate::domain::event::{EventHead, Source};
 use crate::domain::workflow::{Scheme, Signed, Trigger, Verify, Webhook};
 use crate::workflow::event_type::event_type;
 use crate::workflow::matching::{self, NoHook};
@@ -53,15 +54,6 @@ impl Hook {
     }
 }
 
-/// What a request to a hook was.
-#[derive(Debug)]
-pub enum Taken {
-    /// Something happened.
-    Event(Received),
-    /// The service asks something; nothing is stored.
-    Question(Response),
-}
-
 impl Intake {
     /// Finds the hook for a path below `/hooks/` and a method.
     ///
@@ -94,30 +86,45 @@ impl Intake {
         let scheme = hook.targets.iter().find_map(webhook).map_or(&Verify::None, |hook| &hook.verify);
         let sent = Sent { method: &hook.method, target, headers, body: &body, now: self.clock.now() };
         let verified = self.verifier.verify(scheme, &sent).await.map_err(|denied| unverified(scheme, denied))?;
+        if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| !coding.is_empty() && *coding != "identity") {
+            let coding = String::from_utf8_lossy(coding.as_bytes());
+            return Err(Refusal::Unsupported(format!("the body is compressed (`{coding}`), and is not unpacked here: send it as it is")));
+        }
         if let Some(answer) = self.answer_question(scheme, &sent).await? {
             return Ok(Taken::Question(answer));
         }
         let kind = event_type(scheme, |name| headers.get(name).and_then(|value| value.to_str().ok()), &body);
-        let mut head = self.head(Source::Webhook, kind.as_deref().unwrap_or("webhook"));
-        head.headers = kept_headers(headers, scheme);
-        head.content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        if is_json_said_otherwise(scheme) {
-            "application/json".clone_into(&mut head.content_type);
-        }
-        let query = target.split_once('?').map_or("", |(_, query)| query);
-        head.query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let Hook { targets, method, path, params, .. } = hook;
-        head.method = method;
-        head.path = path;
-        head.params = params;
-        let dedupe = match verified.once {
-            None => Dedupe::Hook,
-            Some(Once { token, until }) => Dedupe::HookAnd(dedupe_key(&["once", &head.path, &token], until)),
+        let content_type = match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default() {
+            _ if is_json_said_otherwise(scheme) => "application/json",
+            said => said,
         };
-        let arrival = Arrival { head, body, dedupe, cursor: None, topic: None };
+        // A sender that signs something to be used once signs no CloudEvent: headers that say so are somebody else's.
+        let message = if verified.once.is_some() { Message::Plain } else { cloudevents::read(headers, content_type, &body)? };
+        let query = target.split_once('?').map_or("", |(_, query)| query);
+        let mut common = self.head(Source::Webhook, kind.as_deref().unwrap_or("webhook"));
+        common.headers = kept_headers(headers, scheme);
+        content_type.clone_into(&mut common.content_type);
+        common.query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let Hook { targets, method, path, params, .. } = hook;
+        (common.method, common.path, common.params) = (method, path, params);
+        let arrival = match message {
+            Message::Plain => {
+                let dedupe = match verified.once {
+                    None => Dedupe::Hook,
+                    Some(Once { token, until }) => Dedupe::HookAnd(dedupe_key(&["once", &common.path, &token], until)),
+                };
+                Arrival { head: common, body, dedupe, cursor: None, topic: None }
+            }
+            Message::One(event) => cloud_arrival(common, event),
+            Message::Batch(events) => {
+                let named = |head: EventHead| EventHead { id: self.ids.event(head.received), ..head };
+                let arrivals = events.into_iter().map(|event| cloud_arrival(named(common.clone()), event)).collect();
+                return self.take_in_all(arrivals, &targets).await.map(Taken::Batch);
+            }
+        };
         let Stored { receipt, event, caller } = self.take_in(arrival, &targets).await?;
         let reply = self.reply(&receipt, &event, &targets, caller);
-        Ok(Taken::Event(Received { receipt, reply }))
+        Ok(Taken::One(Received { receipt, reply }))
     }
 }
 
@@ -137,6 +144,18 @@ pub(super) fn unverified(scheme: &Verify, denied: Denied) -> Refusal {
 /// SNS sends JSON as `text/plain`.
 fn is_json_said_otherwise(scheme: &Verify) -> bool {
     matches!(scheme, Verify::Signed(Signed { scheme: Scheme::AwsSns { .. }, .. }))
+}
+
+/// How long a CloudEvent is remembered by its source and id where the hook has no `dedupe`.
+const CLOUD_EVENT_REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
+
+fn cloud_arrival(mut head: EventHead, event: CloudEvent) -> Arrival {
+    event.text("type").clone_into(&mut head.kind);
+    let key = ["cloudevent", &head.path, event.text("source"), event.text("id")];
+    let dedupe = Dedupe::HookOr(dedupe_key(&key, head.received.after(CLOUD_EVENT_REMEMBERED)));
+    let CloudEvent { attributes, content_type, body } = event;
+    (head.cloudevent, head.content_type) = (attributes, content_type);
+    Arrival { head, body, dedupe, cursor: None, topic: None }
 }
 
 fn webhook(target: &Target) -> Option<&Webhook> {

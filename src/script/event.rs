@@ -4,27 +4,35 @@ use std::sync::{Arc, OnceLock};
 
 use rhai::{Dynamic, Map};
 
+use super::body::{self, BadBody, Found};
 use super::json;
 use super::uses::Uses;
+use crate::domain::Value;
 use crate::domain::event::{Event, EventHead};
 
-/// Up to this size the body is also there as text, `event.raw`. Larger ones would be kept twice for a rare use.
+/// Up to this size the body is also there as it came, `event.raw`. Larger ones would be kept twice for a rare use.
 const RAW_BYTES: usize = 64 << 10;
 
 pub(super) struct Read {
     pub(super) event: Dynamic,
-    bad_body: Option<String>,
+    bad_body: Option<BadBody>,
 }
 
 /// Whether the body is what its content type says. Reads it once, for expressions too, which see what they use.
 ///
 /// # Errors
-/// With line and column when the body should be JSON and is not.
-pub fn check_body(event: &Event, uses: Uses) -> Result<(), String> {
-    match &read_for(event, uses).bad_body {
-        None => Ok(()),
-        Some(error) => Err(format!("the body is not JSON: {error}")),
-    }
+/// When it is not: what, and where.
+pub fn check_body(event: &Event, uses: Uses) -> Result<(), BadBody> {
+    read_for(event, uses).bad_body.clone().map_or(Ok(()), Err)
+}
+
+/// `event.body`, as expressions see it.
+///
+/// # Errors
+/// When something in it has no form outside scripts.
+pub fn body_value(event: &Event) -> Result<Value, String> {
+    let map = read(event).event.read_lock::<Map>();
+    map.and_then(|map| map.get("body").map(json::to_value)).unwrap_or(Ok(Value::Null))
 }
 
 pub(super) fn read(event: &Event) -> &Read {
@@ -49,27 +57,29 @@ pub(super) fn read_all(events: &[Arc<Event>]) -> Dynamic {
 }
 
 fn parse(event: &Event, uses: Uses) -> Read {
-    let head = &event.head;
-    let mut map = head_map(head, uses);
-    let mut bad_body = None;
-    let body = match format(&head.content_type, &event.body) {
-        Format::Json => json::read(&event.body).unwrap_or_else(|error| {
-            bad_body = Some(error);
-            Dynamic::UNIT
-        }),
-        Format::Form => {
-            let form = pairs(form_urlencoded::parse(&event.body));
+    let mut map = head_map(&event.head, uses);
+    let (found, bad_body) = match body::read(&event.head.content_type, &event.body) {
+        Ok(found) => (found, None),
+        Err(bad) => (Found::Nothing, Some(bad)),
+    };
+    if uses.part("raw") && event.body.len() <= RAW_BYTES {
+        map.insert("raw".into(), raw(&event.body));
+    }
+    let body = match found {
+        Found::Value(value) | Found::Text(value) => value,
+        Found::Form(form) => {
             map.insert("form".into(), form.clone().into());
             form.into()
         }
-        Format::Text => String::from_utf8_lossy(&event.body).into_owned().into(),
-        Format::Other => Dynamic::UNIT,
+        Found::Nothing => Dynamic::UNIT,
     };
     map.insert("body".into(), body);
-    if uses.part("raw") && event.body.len() <= RAW_BYTES {
-        map.insert("raw".into(), String::from_utf8_lossy(&event.body).into_owned().into());
-    }
     Read { event: map.into(), bad_body }
+}
+
+/// A text where the bytes are one, else the bytes.
+fn raw(body: &[u8]) -> Dynamic {
+    std::str::from_utf8(body).map_or_else(|_bytes| Dynamic::from_blob(body.to_vec()), |text| Dynamic::from(text.to_owned()))
 }
 
 fn head_map(head: &EventHead, uses: Uses) -> Map {
@@ -88,31 +98,14 @@ fn head_map(head: &EventHead, uses: Uses) -> Map {
     put("params", &|| pairs(borrowed(&head.params)).into());
     put("query", &|| pairs(borrowed(&head.query)).into());
     put("headers", &|| headers(&head.headers).into());
-    map
-}
-
-enum Format {
-    Json,
-    Form,
-    Text,
-    Other,
-}
-
-fn format(content_type: &str, body: &[u8]) -> Format {
-    let kind = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    match kind.as_str() {
-        _ if body.is_empty() => Format::Other,
-        "" if looks_like_json(body) => Format::Json,
-        "application/json" => Format::Json,
-        "application/x-www-form-urlencoded" => Format::Form,
-        _ if kind.ends_with("+json") || kind == "text/json" => Format::Json,
-        _ if kind.starts_with("text/") => Format::Text,
-        _ => Format::Other,
+    if !head.cloudevent.is_empty() {
+        let attributes = json::map_to_dynamic(&head.cloudevent);
+        // The sender's own names count.
+        let own = ["id", "source", "type", "time"].into_iter().filter(|key| uses.part(key));
+        own.filter_map(|key| Some((key, attributes.get(key)?.clone()))).for_each(|(key, value)| drop(map.insert(key.into(), value)));
+        map.insert("cloudevent".into(), attributes.into());
     }
-}
-
-fn looks_like_json(body: &[u8]) -> bool {
-    matches!(body.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
+    map
 }
 
 fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {

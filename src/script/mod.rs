@@ -5,6 +5,7 @@
 //! [`Code`]: crate::domain::workflow::Code
 
 mod ambient;
+mod body;
 pub mod condition;
 mod engine;
 mod event;
@@ -39,8 +40,9 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use body::{BadBody, CLOUD_EVENT, FIELDS, json_text, media_type};
 pub use engine::{Engine, ScriptFile, ScriptFunction};
-pub use event::check_body;
+pub use event::{body_value, check_body};
 pub use limits::Limits;
 pub use program::{Program, ProgramBuilder};
 pub use room::{STACK_BYTES, this_thread_has_room};

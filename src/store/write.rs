@@ -116,6 +116,8 @@ impl Commit {
 pub enum Write {
     /// An event and its runs.
     Accept(Accept),
+    /// Several events and their runs, all or none.
+    AcceptAll(Vec<Accept>),
     /// A further run for an event that is there; refused when it is not, or the earlier run is gone.
     Replay(Replay),
     /// Facts of a run.
@@ -137,11 +139,11 @@ impl From<Commit> for Write {
 pub enum Written {
     /// Of an accept or a replay; a replay is always new.
     Accepted(Accepted),
-    /// Of a commit: done, and what came of the events it emits. Of a cursor: done.
+    /// Of a commit: done, and what came of the events it emits. Of several accepts: what came of each. Of a cursor: done.
     Committed(Vec<Accepted>),
     /// Of a cancel: whether the run was still open.
     Canceling(bool),
     /// Refused; the other writes of the batch are not touched. A new event is refused only with
-    /// [`StoreError::Full`], below the free-space watermark; a replay also without its event or the earlier run.
+    /// [`StoreError::Full`], below the free-space watermark, and several together; a replay also without its event or the earlier run.
     Refused(CommitError),
 }

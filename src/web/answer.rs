@@ -3,19 +3,71 @@
 use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
 
 use super::ProblemResponse;
+use super::accept::best;
 use crate::domain::id::RunId;
 use crate::domain::response;
+use crate::domain::{Value, xml};
 use crate::intake::RunAnswer;
 
+/// In which form a caller wants what the server itself says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Json,
+    /// With this content type.
+    Xml(&'static str),
+}
+
+impl Wanted {
+    /// As `Accept` says; JSON where it says nothing.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        match best(headers, &["application/json", "application/problem+json", "application/xml", "text/xml", "application/problem+xml"]) {
+            "application/xml" | "application/problem+xml" => Self::Xml("application/xml"),
+            "text/xml" => Self::Xml("text/xml"),
+            _ => Self::Json,
+        }
+    }
+
+    /// The same of what the server itself has to say.
+    pub(super) fn view<T: Serialize>(self, status: StatusCode, root: &str, view: &T) -> Response {
+        match self {
+            Self::Json => (status, Json(view)).into_response(),
+            Self::Xml(_) => self.value(status, root, serde_json::to_value(view).unwrap_or_default()),
+        }
+    }
+
+    /// A value. What has no form in XML is sent as JSON.
+    pub(super) fn value(self, status: StatusCode, root: &str, value: Value) -> Response {
+        if let Self::Xml(content_type) = self
+            && let Ok(document) = xml::write_as(root, &value)
+        {
+            return (status, [(header::CONTENT_TYPE, content_type)], document).into_response();
+        }
+        (status, Json(value)).into_response()
+    }
+
+    /// A problem.
+    pub(super) fn problem(self, problem: ProblemResponse) -> Response {
+        match self {
+            Self::Json => problem.into_response(),
+            Self::Xml(_) => problem.into_xml(),
+        }
+    }
+}
+
 /// The answer of runs that have one.
-pub(super) fn of_run(answer: RunAnswer) -> Response {
+pub(super) fn of_run(answer: RunAnswer, wanted: Wanted) -> Response {
     match answer {
         RunAnswer::Response(response) => said(response),
-        RunAnswer::Output(output) => (StatusCode::OK, Json(output)).into_response(),
-        RunAnswer::Failed(run) => failed(run).into_response(),
+        RunAnswer::Output(output) => wanted.value(StatusCode::OK, "output", output),
+        RunAnswer::Failed(run) => wanted.problem(failed(run)),
+        RunAnswer::BadInput(run, why) => {
+            let detail = format!("{why}; the event was stored, and {run} failed at its beginning");
+            wanted.problem(ProblemResponse::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-input", detail).with("run", run.to_string()))
+        }
     }
 }
 

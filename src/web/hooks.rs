@@ -3,19 +3,20 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{OriginalUri, Path, State};
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use serde::Serialize;
 
+use super::answer::Wanted;
 use super::door::Sender;
 use super::{ProblemResponse, Web, body, cors, ratelimit};
 use crate::domain::id::{EventId, RunId};
 use crate::intake::limits::{RateOf, whole_seconds};
-use crate::intake::webhook::{Hook, Taken};
-use crate::intake::{Receipt, Received, Replied};
+use crate::intake::webhook::Hook;
+use crate::intake::{Receipt, Received, Replied, Taken};
 
 /// Takes a request to a hook, or a browser's question about one.
 pub(super) async fn receive(
@@ -26,35 +27,58 @@ pub(super) async fn receive(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, ProblemResponse> {
-    if let Some(answer) = web.intake.greet(method.as_str(), &path, uri.query().unwrap_or_default(), &headers) {
-        return Ok(super::answer::said(answer?));
+) -> Response {
+    let wanted = Wanted::of(&headers);
+    match found(&web, &method, &path, &uri, &headers) {
+        Found::Answered(answer) => answer.unwrap_or_else(|problem| wanted.problem(problem)),
+        Found::Hook(hook) => {
+            let (name, allowed) = (hook.name(), cors::allowed(hook.door(), &headers));
+            let target = uri.path_and_query().map_or("/", |target| target.as_str());
+            let taken = take(&web, hook, (sender, target, wanted), &headers, body).await;
+            let mut response = taken.unwrap_or_else(|problem| wanted.problem(problem.of_hook(name)));
+            if let Some(allowed) = allowed {
+                allowed.tell(&mut response);
+            }
+            response
+        }
     }
-    if let Some(method) = cors::asks_about(&method, &headers)
-        && let Ok(hook) = web.intake.hook(method, &path)
-        && let Some(cors) = hook.door().and_then(|door| door.cors.as_ref())
-    {
-        return cors::preflight(cors, method, &headers).map_err(|problem| problem.of_hook(hook.name()));
-    }
-    let hook = web.intake.hook(method.as_str(), &path)?;
-    let (name, allowed) = (hook.name(), cors::allowed(hook.door(), &headers));
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let taken = take(&web, hook, sender, target, &headers, body).await;
-    let mut response = taken.unwrap_or_else(|problem| problem.of_hook(name).into_response());
-    if let Some(allowed) = allowed {
-        allowed.tell(&mut response);
-    }
-    Ok(response)
 }
 
-async fn take(web: &Web, hook: Hook, sender: IpAddr, target: &str, headers: &HeaderMap, body: Body) -> Result<Response, ProblemResponse> {
+enum Found {
+    /// There is nothing to take in.
+    Answered(Result<Response, ProblemResponse>),
+    Hook(Hook),
+}
+
+/// The hook, or what a service or a browser asks about one before it sends anything.
+fn found(web: &Web, method: &Method, path: &str, uri: &Uri, headers: &HeaderMap) -> Found {
+    if let Some(answer) = web.intake.greet(method.as_str(), path, uri.query().unwrap_or_default(), headers) {
+        return Found::Answered(answer.map(super::answer::said).map_err(ProblemResponse::from));
+    }
+    if let Some(method) = cors::asks_about(method, headers)
+        && let Ok(hook) = web.intake.hook(method, path)
+        && let Some(cors) = hook.door().and_then(|door| door.cors.as_ref())
+    {
+        return Found::Answered(cors::preflight(cors, method, headers).map_err(|problem| problem.of_hook(hook.name())));
+    }
+    web.intake.hook(method.as_str(), path).map_or_else(|refusal| Found::Answered(Err(refusal.into())), Found::Hook)
+}
+
+async fn take(
+    web: &Web,
+    hook: Hook,
+    (sender, target, wanted): (IpAddr, &str, Wanted),
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, ProblemResponse> {
     let left = web.intake.door.admit(&hook, sender, web.intake.clock.now())?;
     let (body, held) = body::read(&web.intake.door.bodies, body, headers, hook.body_limit_bytes).await?;
     let taken = web.intake.receive(hook, target, headers, body).await?;
     // What waits for a run's answer has its body in the store.
     drop(held);
     let mut response = match taken {
-        Taken::Event(received) => told(web, received).await,
+        Taken::One(received) => told(web, received, wanted).await,
+        Taken::Batch(receipts) => answer_all(&receipts, wanted),
         Taken::Question(answer) => super::answer::said(answer),
     };
     if let Some(left) = left {
@@ -65,21 +89,21 @@ async fn take(web: &Web, hook: Hook, sender: IpAddr, target: &str, headers: &Hea
 }
 
 /// What the caller of a hook is told about an event that is stored.
-async fn told(web: &Web, received: Received) -> Response {
+async fn told(web: &Web, received: Received, wanted: Wanted) -> Response {
     let Received { receipt, reply } = received;
     let waiting = match reply {
-        Replied::Receipt => return answer(&receipt),
+        Replied::Receipt => return answer(&receipt, wanted),
         Replied::Fixed(response) => return super::answer::said(response),
         Replied::Wait(waiting) => waiting,
     };
     // A repeat is not kept waiting a second time.
     let found = if receipt.duplicate { web.intake.known_answer(waiting).await } else { web.intake.answer(waiting, &web.stopping).await };
-    found.map_or_else(|| not_yet(&receipt), super::answer::of_run)
+    found.map_or_else(|| not_yet(&receipt, wanted), |answer| super::answer::of_run(answer, wanted))
 }
 
 /// The event is stored, and its run has not answered: where it can be seen.
-fn not_yet(receipt: &Receipt) -> Response {
-    let mut response = answer(receipt);
+fn not_yet(receipt: &Receipt, wanted: Wanted) -> Response {
+    let mut response = answer(receipt, wanted);
     *response.status_mut() = StatusCode::ACCEPTED;
     let location = receipt.runs().next().and_then(|(_, run)| HeaderValue::try_from(format!("/api/runs/{run}")).ok());
     response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
@@ -100,9 +124,22 @@ struct StartedView<'a> {
     run: RunId,
 }
 
+impl<'a> ReceiptView<'a> {
+    fn of(receipt: &'a Receipt) -> Self {
+        let runs = receipt.runs().map(|(workflow, run)| StartedView { workflow, run }).collect();
+        Self { event: receipt.event, runs, duplicate: receipt.duplicate }
+    }
+}
+
 /// `202` for a new event, `200` for a repeat.
-pub(super) fn answer(receipt: &Receipt) -> Response {
-    let runs = receipt.runs().map(|(workflow, run)| StartedView { workflow, run }).collect();
+pub(super) fn answer(receipt: &Receipt, wanted: Wanted) -> Response {
     let status = if receipt.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
-    (status, Json(ReceiptView { event: receipt.event, runs, duplicate: receipt.duplicate })).into_response()
+    wanted.view(status, "receipt", &ReceiptView::of(receipt))
+}
+
+/// `200` when all of a batch were repeats.
+fn answer_all(receipts: &[Receipt], wanted: Wanted) -> Response {
+    let status = if receipts.iter().all(|receipt| receipt.duplicate) { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let events: Vec<ReceiptView<'_>> = receipts.iter().map(ReceiptView::of).collect();
+    wanted.view(status, "receipts", &std::collections::BTreeMap::from([("events", events)]))
 }

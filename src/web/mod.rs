@@ -1,5 +1,6 @@
 //! HTTP: hooks, the API, health. Every route is in the one list below.
 
+pub mod accept;
 mod answer;
 mod api;
 mod approve;
@@ -59,6 +60,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/events", get(api::events::list))
         .route("/events/refused", get(api::refused::list))
         .route("/events/{id}", get(api::events::show))
+        .route("/events/{id}/fixture", get(api::fixture::show))
         .route("/events/{id}/why", get(api::why::show))
         .route("/runs", get(api::runs::list).post(api::runs::start))
         .route("/runs/{id}", get(api::runs::show))

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::ratelimit;
-use crate::domain::Value;
+use crate::domain::{Value, xml};
 use crate::intake::Refusal;
 use crate::intake::limits::whole_seconds;
 use crate::store::StoreError;
@@ -23,7 +23,7 @@ pub struct ProblemResponse {
     code: &'static str,
     detail: String,
     headers: Vec<(HeaderName, HeaderValue)>,
-    more: Option<Box<(&'static str, String)>>,
+    more: Option<Box<(&'static str, Value)>>,
     hook: Option<Arc<str>>,
 }
 
@@ -46,8 +46,8 @@ impl ProblemResponse {
 
     /// The same, with one member more (RFC 9457, section 3.2).
     #[must_use]
-    pub fn with(mut self, key: &'static str, value: String) -> Self {
-        self.more = Some(Box::new((key, value)));
+    pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.more = Some(Box::new((key, value.into())));
         self
     }
 
@@ -74,7 +74,7 @@ impl ProblemResponse {
         });
         if let (Some(more), Some(body)) = (&self.more, body.as_object_mut()) {
             let (key, value) = &**more;
-            body.insert((*key).to_owned(), value.as_str().into());
+            body.insert((*key).to_owned(), value.clone());
         }
         body
     }
@@ -101,6 +101,25 @@ impl ProblemResponse {
             self.headers.push((name, value));
         }
         self
+    }
+}
+
+/// The namespace of problems in XML (RFC 9457, appendix B).
+const NAMESPACE: &str = "urn:ietf:rfc:7807";
+
+impl ProblemResponse {
+    /// The same in XML.
+    pub(super) fn into_xml(self) -> Response {
+        let mut body = self.body();
+        if let Value::Object(map) = &mut body {
+            map.insert("@xmlns".to_owned(), NAMESPACE.into());
+        }
+        let Ok(document) = xml::write_as("problem", &body) else { return self.into_response() };
+        let mut response = (self.status, document).into_response();
+        response.extensions_mut().insert(self.mark());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+xml"));
+        response.headers_mut().extend(self.headers);
+        response
     }
 }
 
@@ -181,6 +200,14 @@ impl From<Refusal> for ProblemResponse {
             Refusal::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", text),
             Refusal::BrokenBody(_) => Self::new(StatusCode::BAD_REQUEST, "broken-body", text),
             Refusal::Unreadable(_) => Self::new(StatusCode::BAD_REQUEST, "unreadable-body", text),
+            Refusal::DoesNotFit(mismatches) => {
+                let errors = serde_json::to_value(mismatches).unwrap_or_default();
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "schema-mismatch", text).with("errors", errors)
+            }
+            Refusal::BadCloudEvent(_) => Self::new(StatusCode::BAD_REQUEST, "bad-cloud-event", text),
+            Refusal::Unsupported(_) => {
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-body", text).with_header(header::ACCEPT_ENCODING, "identity")
+            }
             // The journal has told the log: once, not for each request.
             Refusal::Store(error) => refused(&error),
         }

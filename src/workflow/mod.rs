@@ -4,6 +4,7 @@
 //! a [`crate::domain::workflow::Workflow`] and its program (`compile`); `lint` looks for what will go wrong
 //! when it runs; `catalog` holds all of them; `matching` says which of them an event starts.
 
+pub mod body_schema;
 pub mod catalog;
 pub mod compile;
 pub mod evaluate;

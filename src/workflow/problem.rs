@@ -174,6 +174,7 @@ pub mod codes {
         TOO_DEEP = "too-deep", "Steps inside steps, deeper than the limit.";
         BAD_SCRIPT = "bad-script", "An expression, template or script that cannot be compiled.";
         HOLE_IN_EXPRESSION = "hole-in-expression", "`${ }` in a place that is an expression already.";
+        BAD_SCHEMA = "bad-schema", "A JSON Schema that is wrong itself, or is not there.";
         BROKEN_MODULE = "broken-module", "The workflow uses a script file that cannot be compiled.";
         UNKNOWN_CONNECTOR = "unknown-connector", "A call of a connector that does not exist.";
         UNKNOWN_ACTION = "unknown-action", "A call of an action that the connector does not have.";

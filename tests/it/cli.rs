@@ -4,6 +4,7 @@
 mod backup;
 mod check;
 mod plan;
+mod record;
 mod replay;
 mod runs;
 mod shutdown;

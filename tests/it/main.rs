@@ -9,7 +9,10 @@
 )]
 
 mod approve;
+mod bodies;
+mod body_schema;
 mod cli;
+mod cloudevents;
 mod crash;
 mod docs;
 mod door;

@@ -1,4 +1,4 @@
-//! What is sent: one of `json`, `form`, `multipart`, `text`, `body`.
+//! What is sent: one of `json`, `form`, `multipart`, `xml`, `text`, `body`.
 
 use std::borrow::Cow;
 
@@ -10,9 +10,9 @@ use ring::digest::{Context, SHA256};
 
 use super::input::{bad, given, known_keys, map, pairs, scalar, sort, text};
 use crate::domain::failure::Failure;
-use crate::domain::{Map, Value};
+use crate::domain::{Map, Value, xml};
 
-const KINDS: [&str; 5] = ["json", "form", "multipart", "text", "body"];
+const KINDS: [&str; 6] = ["json", "form", "multipart", "xml", "text", "body"];
 
 /// A body and how to read it.
 pub(super) struct Body {
@@ -46,6 +46,11 @@ impl Body {
                 form.extend_pairs(pairs(map("`form`", value)?));
                 plain(form.finish().into_bytes(), "application/x-www-form-urlencoded")
             }
+            "xml" if value.is_object() => {
+                let document = xml::write(value).map_err(|why| bad(format!("`xml`: {why}")))?;
+                plain(document.into_bytes(), "application/xml")
+            }
+            "xml" => plain(text("`with`", with, "xml")?.into_owned().into_bytes(), "application/xml"),
             "text" => plain(text("`with`", with, "text")?.into_owned().into_bytes(), "text/plain; charset=utf-8"),
             "multipart" => multipart(map("`multipart`", value)?)?,
             _ => plain(content("`body`", value)?.into_owned(), "application/octet-stream"),

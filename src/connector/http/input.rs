@@ -27,7 +27,7 @@ pub(super) const WITH_KEYS: [&str; 15] = [
 /// What a connection may give.
 const CONNECTION_KEYS: [&str; 3] = ["base_url", "headers", "auth"];
 /// Promised in the language, not made yet.
-const LATER_KEYS: [&str; 2] = ["xml", "pages"];
+const LATER_KEYS: [&str; 1] = ["pages"];
 
 pub(super) fn bad(message: impl Into<String>) -> Failure {
     Failure::new(FailureKind::BadInput, message)
@@ -40,10 +40,7 @@ pub(super) fn with(value: &Value) -> Result<&Map, Failure> {
     };
     known_keys("`with`", with, &WITH_KEYS)?;
     match LATER_KEYS.iter().find(|key| with.contains_key(**key)) {
-        Some(key) => Err(bad(format!(
-            "`{key}` is not supported yet{}",
-            if *key == "xml" { ": write the document as `text` and set the Content-Type header" } else { "" }
-        ))),
+        Some(key) => Err(bad(format!("`{key}` is not supported yet"))),
         None => Ok(with),
     }
 }

@@ -13,6 +13,7 @@ use super::{Function, Outcome, fits, function, shown, wrong};
 pub(super) const FUNCTIONS: &[Function] = &[
     function("base64_encode(text) -> text", "In Base64, with padding.", r#"base64_encode("hi?") => "aGk/""#, |e, n| {
         e.register_fn(n, |text: &str| base64(text.as_bytes()));
+        e.register_fn(n, |bytes: rhai::Blob| base64(&bytes));
     }),
     function(
         "base64_decode(text) -> text",

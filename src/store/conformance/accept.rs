@@ -65,6 +65,17 @@ pub(super) async fn either_of_two_keys_makes_a_repeat(store: &dyn Store) {
     assert_eq!(store.forget_keys(time(350), 10).await, Ok(1));
 }
 
+pub(super) async fn several_events_are_taken_in_as_a_whole(store: &dyn Store) {
+    let (first, second) = (deduped(accept(10, &["a"]), 1, 100), deduped(accept(11, &["a", "b"]), 2, 100));
+    let repeat = deduped(accept(12, &["a"]), 1, 100);
+    let written = write(store, [Write::AcceptAll(vec![first.clone(), repeat, second.clone()]), Write::AcceptAll(Vec::new())]).await;
+    let one = |written: Written| if let Written::Accepted(accepted) = written { accepted } else { unreachable!("{written:?}") };
+    let each = [new(&first), duplicate_of(&first), new(&second)].map(one);
+    assert_eq!(written, [Written::Committed(each.into()), Written::Committed(Vec::new())]);
+    assert_eq!(open_ids(store).await, [run_id(10, 0), run_id(11, 0), run_id(11, 1)]);
+    assert_eq!(store.event(event_id(12)).await.unwrap().map(|event| event.head), None);
+}
+
 pub(super) async fn a_key_is_new_again_when_its_window_has_ended(store: &dyn Store) {
     let second = deduped(accept(100, &["a"]), 1, 200);
     accept_new(store, [deduped(accept(10, &["a"]), 1, 100), second.clone()]).await;

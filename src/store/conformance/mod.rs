@@ -39,6 +39,7 @@ pub async fn check_all(fresh: &dyn Fn() -> Place) {
     accept::a_run_may_begin_with_facts(&*open()).await;
     accept::a_repeat_gets_the_first_ids_and_writes_nothing(&*open()).await;
     accept::either_of_two_keys_makes_a_repeat(&*open()).await;
+    accept::several_events_are_taken_in_as_a_whole(&*open()).await;
     accept::a_key_is_new_again_when_its_window_has_ended(&*open()).await;
     accept::a_cursor_moves_with_its_event_and_only_forward(&*open()).await;
     accept::bodies_and_heads_of_every_size_come_back(&*open()).await;

@@ -39,6 +39,7 @@ impl Core {
         for write in writes {
             written.push(match write {
                 Write::Accept(accept) => refuse_damaged(self.accept(&mut writer, &mut batch, &accept))?,
+                Write::AcceptAll(accepts) => refuse_damaged(self.accept_all(&mut writer, &mut batch, &accepts))?,
                 Write::Replay(replay) => refuse_damaged(self.replay(&mut writer, &mut batch, &replay))?,
                 Write::Commit(commit) => match self.commit(epoch, &mut batch, &commit) {
                     Ok(accepted) => Written::Committed(accepted),
@@ -80,6 +81,22 @@ impl Core {
             batch.put(key::expiry(dedupe.until, &dedupe.hash), Vec::new());
         }
         self.put_event(batch, accept).map(Written::Accepted)
+    }
+
+    /// When one is refused, what those before it have put is taken back.
+    fn accept_all(&self, writer: &mut Writer, batch: &mut Batch, accepts: &[Accept]) -> Result<Written, StoreError> {
+        let before = batch.clone();
+        let mut all = Vec::with_capacity(accepts.len());
+        for accept in accepts {
+            match self.accept(writer, batch, accept) {
+                Ok(Written::Accepted(accepted)) => all.push(accepted),
+                refused => {
+                    *batch = before;
+                    return refused;
+                }
+            }
+        }
+        Ok(Written::Committed(all))
     }
 
     /// Puts an event that is new, with its runs.

@@ -1,10 +1,11 @@
 //! What the executor is told once it is durable, and how many runs wait for it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::domain::admission::{Lane, NewRun};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, MatchResult};
 use crate::domain::id::RunId;
 use crate::domain::time::Timestamp;
 use crate::store::{Accept, Accepted, TopicKey};
@@ -69,13 +70,24 @@ pub(super) fn feed_of(accept: &Accept) -> Vec<Feed> {
 }
 
 /// The same, with what the store has said of the runs: some begin later, some events went into runs that were there before.
-pub(super) fn admitted(feed: Vec<Feed>, accepted: &[Accepted]) -> Vec<Feed> {
+pub(super) fn admitted(mut feed: Vec<Feed>, accepted: &[Accepted]) -> Vec<Feed> {
     let mut delayed: Vec<(RunId, Timestamp)> = Vec::new();
+    let (mut new, mut repeats) = (BTreeSet::new(), false);
     for accepted in accepted {
         match accepted {
-            Accepted::New { delayed: some, .. } => delayed.extend(some),
-            Accepted::Duplicate { .. } => {}
+            Accepted::New { delayed: some, matches } => {
+                delayed.extend(some);
+                new.extend(matches.iter().filter_map(|found| match found.result {
+                    MatchResult::Run(run) => Some(run),
+                    MatchResult::NotMatched(_) => None,
+                }));
+            }
+            Accepted::Duplicate { .. } => repeats = true,
         }
+    }
+    if repeats {
+        // The runs of a repeat do not begin. One that gathers may stand under another run's name.
+        feed.retain(|item| !matches!(item, Feed::Run(fresh) if fresh.run.gather.is_none() && !new.contains(&fresh.run.id)));
     }
     let mut place = |item: Feed| match item {
         Feed::Run(fresh) => match delayed.iter().position(|(run, _)| *run == fresh.run.id) {

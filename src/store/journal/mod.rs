@@ -83,6 +83,22 @@ impl Journal {
         }
     }
 
+    /// Stores several events with their runs, all or none. Durable on return, also when the caller goes away meanwhile.
+    ///
+    /// # Errors
+    /// When the store cannot, or too many runs wait already; nothing is stored then.
+    pub async fn accept_all(&self, accepts: Vec<Accept>) -> Result<Vec<Accepted>, StoreError> {
+        if accepts.iter().any(|accept| !accept.runs.is_empty()) {
+            self.check_backlog()?;
+        }
+        let feed = accepts.iter().flat_map(feed_of).collect();
+        match self.write(Write::AcceptAll(accepts), feed).await? {
+            Written::Committed(accepted) => Ok(accepted),
+            Written::Refused(CommitError::Store(error)) => Err(error),
+            other => Err(out_of_step(&other)),
+        }
+    }
+
     /// Starts a further run for events that are stored: `event` where it is one. Durable on return, also when the caller
     /// goes away meanwhile.
     ///

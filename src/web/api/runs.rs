@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 
+use super::super::answer::Wanted;
 use super::super::{ProblemResponse, Web, hooks};
 use super::{Params, bad_request, id, page_size, view};
 use crate::domain::Value;
@@ -103,7 +104,7 @@ pub(in super::super) async fn start(
     let Json(start) = body.map_err(|rejection| bad_request(rejection.body_text()))?;
     let event = serde_json::to_vec(&start.event).map_err(|error| bad_request(error.to_string()))?;
     let receipt = web.intake.start(&start.workflow, event.into()).await?;
-    Ok(hooks::answer(&receipt))
+    Ok(hooks::answer(&receipt, Wanted::Json))
 }
 
 pub(in super::super) async fn cancel(State(web): State<Arc<Web>>, Path(text): Path<String>) -> Result<Response, ProblemResponse> {

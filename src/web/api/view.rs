@@ -58,14 +58,18 @@ pub(super) fn event(head: &EventHead) -> Value {
             MatchResult::NotMatched(why) => json!({"workflow": m.workflow, "not_matched": why}),
         })
         .collect();
-    json!({
+    let mut shown = json!({
         "id": head.id,
         "source": head.source,
         "type": head.kind,
         "path": head.path,
         "received": head.received.to_string(),
         "matches": matches,
-    })
+    });
+    if let (Value::Object(map), false) = (&mut shown, head.cloudevent.is_empty()) {
+        map.insert("cloudevent".into(), Value::Object(head.cloudevent.clone()));
+    }
+    shown
 }
 
 pub(super) fn event_with_body(event: &Event) -> Value {

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::accept::best;
 use super::{ProblemResponse, Web, body};
 use crate::domain::Value;
 use crate::intake::Refusal;
@@ -117,9 +118,11 @@ fn cleaned(text: &str) -> String {
     kept.trim().to_owned()
 }
 
+const JSON: &str = "application/json";
+
 fn is_json(headers: &HeaderMap, name: &HeaderName) -> bool {
     let value = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split([',', ';']).any(|part| part.trim().eq_ignore_ascii_case("application/json"))
+    value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(JSON))
 }
 
 /// What the other side reads.
@@ -134,7 +137,7 @@ enum Form {
 impl Form {
     fn wanted(headers: &HeaderMap) -> Self {
         let sends_json = is_json(headers, &header::CONTENT_TYPE);
-        if sends_json || is_json(headers, &header::ACCEPT) { Self::Json } else { Self::Page }
+        if sends_json || best(headers, &["text/html", JSON]) == JSON { Self::Json } else { Self::Page }
     }
 
     fn show(self, question: &Question) -> Response {

@@ -7,21 +7,24 @@ use std::sync::Arc;
 use ring::digest;
 
 use super::across::Outlook;
-use super::sources::SourceFile;
+use super::schemas::{Schemas, Used};
+use super::sources::{SourceFile, Sources};
 use super::uses::mentioned;
 use super::{Loaded, Problem};
 use crate::domain::id::Revision;
 use crate::script::{Engine, ScriptFile, Uses};
+use crate::workflow::body_schema::BodySchema;
 use crate::workflow::compile::{Compiled, Context, compile};
 use crate::workflow::file::{Report, TriggerFile, WorkflowFile, read_workflow};
 use crate::workflow::lint::{self, Subject};
 use crate::workflow::problem::codes;
 use crate::workflow::yaml::{self, Node, Span};
 
-/// The scripts of a project.
+/// The scripts and schemas of a project.
 pub(super) struct Library<'s> {
     engine: Engine,
     modules: BTreeMap<&'s str, Module<'s>>,
+    schemas: Schemas<'s>,
 }
 
 struct Module<'s> {
@@ -32,11 +35,11 @@ struct Module<'s> {
 }
 
 impl<'s> Library<'s> {
-    /// Compiles all scripts, and says which cannot be.
-    pub(super) fn new(scripts: &'s [SourceFile], context: &Context<'_>) -> (Self, Vec<Problem>) {
-        let mut problems = Vec::new();
+    /// Compiles all scripts and schemas, and says which cannot be.
+    pub(super) fn new(sources: &'s Sources, context: &Context<'_>) -> (Self, Vec<Problem>) {
+        let (schemas, mut problems) = Schemas::new(sources.schemas(), context.rebuilds);
         let mut modules = BTreeMap::new();
-        for source in scripts {
+        for source in sources.scripts() {
             let module = source.stem();
             let identifier = module.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
                 && module.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -61,7 +64,7 @@ impl<'s> Library<'s> {
             let whole = modules.values().filter(|module| !module.broken).map(|module| module.source);
             problems.extend(whole.flat_map(|source| lint::check_script(&source.path, &source.text, &engine)));
         }
-        (Self { engine, modules }, problems)
+        (Self { engine, modules, schemas }, problems)
     }
 
     /// The modules among `names`, and those they use.
@@ -133,8 +136,12 @@ fn compile_node(
     });
     let modules = library.closure(&names);
     let scripts = modules.iter().filter_map(|module| library.modules.get(module)).map(|module| module.source);
-    let files: Vec<(String, String)> =
-        std::iter::once(source).chain(scripts).map(|file| (file.path.to_string(), file.text.to_string())).collect();
+    let (schemas, beside) = schemas(file, library, report);
+    let files: Vec<(String, String)> = std::iter::once(source)
+        .chain(scripts)
+        .chain(beside.into_values())
+        .map(|file| (file.path.to_string(), file.text.to_string()))
+        .collect();
     let mut found = Report::new(Arc::clone(&source.path));
     let compiled = compile(file, (source.stem(), &source.text), revision(&files), &library.engine, context, &mut found);
     // Code that uses a broken module cannot be compiled either: that was said.
@@ -151,11 +158,25 @@ fn compile_node(
         TriggerFile::Webhook(webhook) => webhook.path.span,
         TriggerFile::Event(event) => event.kind.span,
         TriggerFile::Run(run) => run.workflow.span,
-        TriggerFile::Schedule(_) | TriggerFile::Manual => Span::START,
+        TriggerFile::Schedule(_) | TriggerFile::Manual(_) => Span::START,
     });
     let uses = Uses::of(files.iter().map(|(_, text)| text.as_str()));
-    let loaded = Loaded { workflow, program, files, secrets, uses, problems: Vec::new() };
+    let loaded = Loaded { workflow, program, schemas, files, secrets, uses, problems: Vec::new() };
     Some(Ready { loaded, name_span, trigger_spans: trigger_spans.collect() })
+}
+
+/// Files that several triggers may use, each once.
+type ByPath<'s> = BTreeMap<Arc<str>, &'s SourceFile>;
+
+/// The schemas of the triggers, by their places, and the files they are made of, by path.
+fn schemas<'s>(file: &WorkflowFile, library: &Library<'s>, report: &mut Report) -> (BTreeMap<usize, Arc<BodySchema>>, ByPath<'s>) {
+    let (mut schemas, mut beside) = (BTreeMap::new(), ByPath::new());
+    for (index, trigger) in file.triggers.iter().enumerate() {
+        let Some(Used { schema, sources }) = trigger.schema().and_then(|written| library.schemas.of(written, report)) else { continue };
+        schemas.extend(schema.map(|schema| (index, schema)));
+        beside.extend(sources.into_iter().map(|source| (Arc::clone(&source.path), source)));
+    }
+    (schemas, beside)
 }
 
 /// Says which of the mentioned modules cannot be used, itself or through another. Whether there is one.

@@ -4,6 +4,7 @@ mod across;
 mod current;
 mod load;
 mod routes;
+mod schemas;
 mod sources;
 mod uses;
 
@@ -11,11 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use super::body_schema::{BodySchema, Mismatch};
 use super::compile::Context;
 use super::problem::{Problem, codes};
 use super::yaml::Span;
+use crate::domain::event::Event;
 use crate::domain::workflow::{ScheduleTrigger, SecretName, Trigger, Webhook, Workflow};
-use crate::script::{Program, Uses};
+use crate::script::{Program, Uses, body_value};
 
 pub use current::Current;
 pub use routes::{Hook, Route, RouteMatch};
@@ -27,7 +30,9 @@ pub struct Loaded {
     pub workflow: Workflow,
     /// Its code.
     pub program: Program,
-    /// Path and text of its own file, then of the scripts it uses: enough to build it again.
+    /// The schemas of its triggers, by their places in `when`.
+    pub schemas: BTreeMap<usize, Arc<BodySchema>>,
+    /// Path and text of its own file, then of the scripts and schemas it uses: enough to build it again.
     pub files: Vec<(String, String)>,
     /// The secrets its triggers name.
     pub secrets: BTreeSet<SecretName>,
@@ -44,6 +49,16 @@ impl fmt::Debug for Loaded {
 }
 
 impl Loaded {
+    /// Holds an event's body against the schema of a trigger, if that has one.
+    ///
+    /// # Errors
+    /// Where it does not fit.
+    pub fn check_body(&self, trigger: usize, event: &Event) -> Result<(), Vec<Mismatch>> {
+        let Some(schema) = self.schemas.get(&trigger) else { return Ok(()) };
+        let whole = |message: String| vec![Mismatch { path: String::new(), message }];
+        schema.check(&body_value(event).map_err(whole)?)
+    }
+
     /// The webhook at this place of `when`.
     #[must_use]
     pub fn webhook(&self, trigger: usize) -> Option<&Webhook> {
@@ -81,7 +96,7 @@ impl Catalog {
     /// Builds what can be built. The problems are those of all files, warnings of good ones included.
     #[must_use]
     pub fn build(sources: &Sources, context: &Context<'_>) -> (Self, Vec<Problem>) {
-        let (library, mut problems) = load::Library::new(sources.scripts(), context);
+        let (library, mut problems) = load::Library::new(sources, context);
         let mut catalog = Self::default();
         let mut files: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
         let read: Vec<load::Read> = sources.workflows().iter().map(|source| load::load(source, &library, context)).collect();
@@ -112,7 +127,7 @@ impl Catalog {
         // What ran once runs on, whatever later rules say.
         let context = &Context { lint_at: None, ..*context };
         let sources = Sources::from_files(files.iter().cloned());
-        let (library, mut problems) = load::Library::new(sources.scripts(), context);
+        let (library, mut problems) = load::Library::new(&sources, context);
         let read = sources.workflows().first().map(|own| load::load(own, &library, context));
         let (loaded, found) = read.map(|read| (read.ready, read.problems)).unwrap_or_default();
         match loaded {

@@ -33,18 +33,19 @@ impl SourceFile {
     }
 }
 
-/// Workflows and scripts of a project, in the order of their paths.
+/// Workflows, scripts and schemas of a project, in the order of their paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     workflows: Vec<SourceFile>,
     scripts: Vec<SourceFile>,
+    schemas: Vec<SourceFile>,
 }
 
 /// Changes when a file of the project is added, removed or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
-const FOLDERS: [(&str, &[&str]); 2] = [("workflows", &["yaml", "yml"]), ("scripts", &["rhai"])];
+const FOLDERS: [(&str, &[&str]); 3] = [("workflows", &["yaml", "yml"]), ("scripts", &["rhai"]), ("schemas", &["json"])];
 
 impl Sources {
     /// Reads a project's folder. A file that cannot be read is a problem, and no more.
@@ -63,10 +64,18 @@ impl Sources {
     #[must_use]
     pub fn read_tests(dir: &Path) -> (Vec<SourceFile>, Vec<Problem>) {
         let mut problems = Vec::new();
-        let [(folder, endings), _] = FOLDERS;
+        let [(folder, endings), ..] = FOLDERS;
         let found = list(dir, folder, endings, true, &mut problems);
         let files = read_all(dir, found, &mut problems);
         (files.into_iter().map(|(path, text)| SourceFile { path: path.into(), text: text.into() }).collect(), problems)
+    }
+
+    /// One file of the project, with the same bounds.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn read_one(dir: &Path, path: &str) -> Result<String, String> {
+        read_file(dir, path, &dir.join(path)).map_err(|problem| problem.message)
     }
 
     /// The same from memory: paths below the project folder, and texts.
@@ -74,8 +83,9 @@ impl Sources {
     pub fn from_files(files: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut all: Vec<SourceFile> = files.into_iter().map(|(path, text)| SourceFile { path: path.into(), text: text.into() }).collect();
         all.sort_by(|a, b| a.path.cmp(&b.path));
-        let (scripts, workflows) = all.into_iter().partition(|file| file.path.ends_with(".rhai"));
-        Self { workflows, scripts }
+        let (scripts, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|file| file.path.ends_with(".rhai"));
+        let (schemas, workflows) = rest.into_iter().partition(|file| file.path.ends_with(".json"));
+        Self { workflows, scripts, schemas }
     }
 
     /// The workflow files.
@@ -90,10 +100,16 @@ impl Sources {
         &self.scripts
     }
 
+    /// The JSON Schemas.
+    #[must_use]
+    pub fn schemas(&self) -> &[SourceFile] {
+        &self.schemas
+    }
+
     /// The text of a file, to show problems with.
     #[must_use]
     pub fn text(&self, path: &str) -> Option<&str> {
-        self.workflows.iter().chain(&self.scripts).find(|file| &*file.path == path).map(|file| &*file.text)
+        self.workflows.iter().chain(&self.scripts).chain(&self.schemas).find(|file| &*file.path == path).map(|file| &*file.text)
     }
 
     /// Paths, sizes and times of the files, hashed: cheap enough to ask for often.

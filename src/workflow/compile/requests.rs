@@ -38,7 +38,7 @@ impl Compiler<'_, '_> {
         let body = match &file.body {
             RespondBodyFile::Empty => RespondBody::Empty,
             RespondBodyFile::Json(node) => RespondBody::Json(self.tree(Some(node), &name("json"))?),
-            RespondBodyFile::Xml(code) => RespondBody::Xml(self.text(code, &name("xml"))?),
+            RespondBodyFile::Xml(node) => RespondBody::Xml(self.tree(Some(node), &name("xml"))?),
             RespondBodyFile::Text(code) => RespondBody::Text(self.text(code, &name("text"))?),
             RespondBodyFile::Html(code) => RespondBody::Html(self.text(code, &name("html"))?),
             RespondBodyFile::Redirect(code) => RespondBody::Redirect(self.text(code, &name("redirect"))?),

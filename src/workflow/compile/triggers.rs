@@ -27,7 +27,7 @@ impl Compiler<'_, '_> {
             TriggerFile::Run(file) => {
                 Some(Trigger::Run(RunTrigger { workflow: Arc::clone(&file.workflow.value), outcomes: file.outcomes.clone() }))
             }
-            TriggerFile::Manual => Some(Trigger::Manual),
+            TriggerFile::Manual(_) => Some(Trigger::Manual),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::domain::journal::{Address, Fact};
 use crate::domain::response::Response;
 use crate::domain::run::Run;
 use crate::domain::workflow::{Respond, RespondBody};
+use crate::domain::xml;
 use crate::script::{Program, Scope};
 
 /// The most headers of one answer.
@@ -33,7 +34,7 @@ pub fn answer(program: &Program, respond: &Respond, scope: &mut Scope) -> Result
     let (otherwise, content_type, body) = match &respond.body {
         RespondBody::Empty => (200, "", String::new()),
         RespondBody::Json(code) => (200, "application/json", program.value(*code, scope)?.to_string()),
-        RespondBody::Xml(code) => (200, "application/xml", program.text(*code, scope)?),
+        RespondBody::Xml(code) => (200, "application/xml", xml_of(&program.value(*code, scope)?)?),
         RespondBody::Text(code) => (200, "text/plain; charset=utf-8", program.text(*code, scope)?),
         RespondBody::Html(code) => (200, "text/html; charset=utf-8", program.text(*code, scope)?),
         RespondBody::Redirect(code) => {
@@ -46,6 +47,16 @@ pub fn answer(program: &Program, respond: &Respond, scope: &mut Scope) -> Result
     let own = headers.iter().position(|(name, _)| name == "content-type").map(|index| headers.remove(index).1);
     let content_type = own.unwrap_or_else(|| content_type.to_owned());
     Ok(Response { status, headers, content_type, body })
+}
+
+/// A text is the document; a map is written as one.
+fn xml_of(value: &Value) -> Result<String, Failure> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Null => Err(bad("`respond.xml` is missing; `?? \"\"` makes it optional".to_owned())),
+        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+        Value::Array(_) | Value::Object(_) => xml::write(value).map_err(|why| bad(format!("`respond.xml`: {why}"))),
+    }
 }
 
 fn bad(message: String) -> Failure {

@@ -1,6 +1,7 @@
 //! A workflow as on disk: every field typed, nothing yet compiled. Reading collects all problems.
 
 mod blocks;
+mod body_schema;
 pub(crate) mod door;
 mod fields;
 mod hmac;
@@ -30,6 +31,7 @@ pub(crate) mod limits {
     pub(crate) use super::verify_scheme::{KEYS, SCHEMES, TOPICS, WITHOUT_SECRET};
 }
 
+pub use body_schema::BodySchemaFile;
 pub use fields::Fields;
 pub use read::parse_size;
 pub use report::Report;

@@ -7,7 +7,7 @@ use super::read::{code, event_type, some_duration, text};
 use super::steps::read_with;
 use super::{ApproveFile, ChildFile, EmitFile, Fields, KindFile, ReplyFile, Report, RespondBodyFile, RespondFile};
 use crate::workflow::problem::codes;
-use crate::workflow::yaml::Entry;
+use crate::workflow::yaml::{Entry, Kind};
 
 pub(super) fn read_approve(entry: &Entry, depth: usize, report: &mut Report) -> Option<KindFile> {
     let mut fields =
@@ -85,7 +85,8 @@ fn read_answer(mut fields: Fields<'_>, report: &mut Report) -> Option<RespondFil
         None => RespondBodyFile::Empty,
         Some(entry) => match &*entry.key {
             "json" => RespondBodyFile::Json(entry.value.clone()),
-            "xml" => RespondBodyFile::Xml(code(&entry.value, "xml", report)?),
+            "xml" if matches!(entry.value.kind, Kind::Map(_)) => RespondBodyFile::Xml(entry.value.clone()),
+            "xml" => RespondBodyFile::Xml(code(&entry.value, "xml", report).map(|_text| entry.value.clone())?),
             "text" => RespondBodyFile::Text(code(&entry.value, "text", report)?),
             "html" => RespondBodyFile::Html(code(&entry.value, "html", report)?),
             _ => RespondBodyFile::Redirect(code(&entry.value, "redirect", report)?),

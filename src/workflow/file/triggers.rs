@@ -8,7 +8,9 @@ use super::fields::not_yet;
 use super::read::{choice, code, duration, event_type, list, size, some_duration, text};
 use super::requests::read_reply;
 use super::verify::Verified;
-use super::{At, DedupeFile, EventTriggerFile, Fields, Report, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile, verify};
+use super::{
+    At, DedupeFile, EventTriggerFile, Fields, Report, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile, body_schema, verify,
+};
 use crate::domain::door::{Door, Rate};
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
@@ -26,7 +28,7 @@ const SHORTEST_EVERY: Duration = Duration::from_secs(1);
 pub(super) fn read(node: &Node, report: &mut Report) -> Option<TriggerFile> {
     let entry = match &node.kind {
         // `- manual` needs no colon: it has no fields.
-        Kind::Text if &*node.raw == "manual" => return Some(TriggerFile::Manual),
+        Kind::Text if &*node.raw == "manual" => return Some(TriggerFile::Manual(None)),
         Kind::Map(entries) => match entries.as_slice() {
             [entry] => entry,
             [] => return wrong_shape(node.span, "an entry of `when` names a trigger", report),
@@ -92,12 +94,12 @@ fn read_run(entry: &Entry, report: &mut Report) -> Option<RunTriggerFile> {
 
 fn read_manual(entry: &Entry, report: &mut Report) -> Option<TriggerFile> {
     if entry.value.kind == Kind::Null {
-        return Some(TriggerFile::Manual);
+        return Some(TriggerFile::Manual(None));
     }
     let mut fields = Fields::open(&entry.value, "`manual`", entry.span, report)?;
-    fields.not_yet(&["schema"], report);
+    let schema = fields.optional("schema").and_then(|node| body_schema::read(node, report));
     fields.close(report);
-    Some(TriggerFile::Manual)
+    Some(TriggerFile::Manual(schema))
 }
 
 fn read_webhook(entry: &Entry, report: &mut Report) -> Option<WebhookFile> {
@@ -120,11 +122,11 @@ fn read_webhook(entry: &Entry, report: &mut Report) -> Option<WebhookFile> {
     let (body_limit_bytes, rate) = fields.entry("limits").and_then(|entry| read_limits(entry, report)).unwrap_or_default();
     let door = Door { rate, ..read_door(&mut fields, report) };
     let respond = fields.entry("respond").and_then(|entry| read_reply(entry, report));
-    fields.not_yet(&["schema"], report);
+    let schema = fields.optional("schema").and_then(|node| body_schema::read(node, report));
     fields.close(report);
     let (path, verified) = (path?, verified?);
     let Verified { verify, secrets, span: verify_span } = verified;
-    Some(WebhookFile { path, methods, verify, verify_span, secrets, dedupe, body_limit_bytes, door, respond })
+    Some(WebhookFile { path, methods, verify, verify_span, secrets, dedupe, schema, body_limit_bytes, door, respond })
 }
 
 fn read_methods(node: &Node, report: &mut Report) -> Vec<Arc<str>> {

@@ -86,7 +86,7 @@ pub(super) fn of_event(file: &WorkflowFile) -> Vec<Piece<'_>> {
                 }
             }
             TriggerFile::Event(event) => found.extend(event.condition.iter().map(|code| Piece::whole(Role::Condition("if"), code))),
-            TriggerFile::Schedule(_) | TriggerFile::Run(_) | TriggerFile::Manual => {}
+            TriggerFile::Schedule(_) | TriggerFile::Run(_) | TriggerFile::Manual(_) => {}
         }
     }
     found.extend(file.condition.iter().map(|code| Piece::whole(Role::Condition("if"), code)));
@@ -151,10 +151,8 @@ fn of_respond<'f>(respond: &'f RespondFile, found: &mut Vec<Piece<'f>>) {
     let nodes = [respond.status.as_ref(), respond.headers.as_ref()];
     let (json, code) = match &respond.body {
         RespondBodyFile::Empty => (None, None),
-        RespondBodyFile::Json(node) => (Some(node), None),
-        RespondBodyFile::Xml(code) | RespondBodyFile::Text(code) | RespondBodyFile::Html(code) | RespondBodyFile::Redirect(code) => {
-            (None, Some(code))
-        }
+        RespondBodyFile::Json(node) | RespondBodyFile::Xml(node) => (Some(node), None),
+        RespondBodyFile::Text(code) | RespondBodyFile::Html(code) | RespondBodyFile::Redirect(code) => (None, Some(code)),
     };
     for node in nodes.into_iter().chain([json]).flatten() {
         node.for_each_text(&mut |text| of_text(Role::Value, &text.raw, text.place, found));

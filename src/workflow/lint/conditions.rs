@@ -223,7 +223,7 @@ fn source_of(trigger: &TriggerFile) -> Source {
         TriggerFile::Schedule(_) => Source::Schedule,
         TriggerFile::Event(_) => Source::Workflow,
         TriggerFile::Run(_) => Source::Run,
-        TriggerFile::Manual => Source::Manual,
+        TriggerFile::Manual(_) => Source::Manual,
     }
 }
 

@@ -23,7 +23,16 @@ const DUE_TIMES: usize = 3;
 pub fn outline(loaded: &Loaded, now: Timestamp) -> WorkflowOutline {
     let Workflow { name, revision, description, triggers, condition, timeout, .. } = &loaded.workflow;
     let mut described = Describe { program: &loaded.program, now, secrets: BTreeSet::new() };
-    let triggers = triggers.iter().map(|trigger| described.trigger(trigger)).collect();
+    let triggers = triggers.iter().enumerate().map(|(place, trigger)| {
+        let mut outline = described.trigger(trigger);
+        let schema = loaded
+            .schemas
+            .get(&place)
+            .map(|schema| if schema.written().ends_with(".json") { schema.written().to_owned() } else { digest(schema.written()) });
+        outline.settings.extend(schema.map(|schema| ("schema".to_owned(), schema)));
+        outline
+    });
+    let triggers = triggers.collect();
     let mut outlines = Vec::new();
     loaded.workflow.for_each_step(|step| outlines.push(described.step(step)));
     let mut settings = set([

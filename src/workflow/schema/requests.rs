@@ -77,7 +77,10 @@ fn respond() -> Value {
             "status": {"description": "200 when absent, 303 for a redirect.", "examples": [201]},
             "headers": {"description": "Names and texts.", "type": "object"},
             "json": {"description": "A value, as JSON."},
-            "xml": said(refer("template"), "XML, as text."),
+            "xml": {
+                "description": "XML: a text, or a map with one key, the root element.",
+                "anyOf": [refer("template"), {"type": "object", "minProperties": 1, "maxProperties": 1}],
+            },
             "text": said(refer("template"), "Plain text."),
             "html": said(refer("template"), "A page."),
             "redirect": said(refer("template"), "Another address."),

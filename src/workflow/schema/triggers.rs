@@ -7,7 +7,7 @@ use crate::domain::{Map, Value};
 use crate::workflow::file::limits::{DOOR_LIST, KEYS, KINDS, METHODS, OUTCOMES, RATE_LIMIT, SCHEMES, SECRETS, TOPICS, WITHOUT_SECRET};
 
 /// A trigger and its parts.
-pub(super) fn definitions() -> [(&'static str, Value); 10] {
+pub(super) fn definitions() -> [(&'static str, Value); 11] {
     [
         ("trigger", trigger()),
         ("event_trigger", event()),
@@ -15,6 +15,7 @@ pub(super) fn definitions() -> [(&'static str, Value); 10] {
         ("webhook", webhook()),
         ("cors", cors()),
         ("rate", rate()),
+        ("body_schema", body_schema()),
         ("verify", verify()),
         ("hmac", hmac()),
         ("secrets", json!({"type": "array", "minItems": 1, "maxItems": SECRETS, "items": refer("secret_name")})),
@@ -39,9 +40,17 @@ fn trigger() -> Value {
                     "description": "It can be started with `hence run` and the API.",
                     "type": ["null", "object"],
                     "additionalProperties": false,
+                    "properties": {"schema": said(refer("body_schema"), "What the body has to fit.")},
                 },
             },
         },
+    ]})
+}
+
+fn body_schema() -> Value {
+    json!({"anyOf": [
+        {"description": "A file of the project.", "type": "string", "pattern": r"^schemas/.*\.json$"},
+        {"description": "JSON Schema 2020-12.", "type": "object"},
     ]})
 }
 
@@ -99,6 +108,7 @@ fn webhook() -> Value {
                 "required": ["key", "within"],
                 "properties": {"key": refer("expression"), "within": refer("some_duration")},
             },
+            "schema": said(refer("body_schema"), "What the body has to fit; 422 when it does not."),
             "respond": said(refer("reply"), "What the caller gets; the receipt when absent."),
             "limits": {
                 "type": "object",

@@ -75,6 +75,7 @@ fn ending(trace: &Trace) -> (ExpectedStatus, Option<Arc<Value>>, Option<String>)
         }
         Some(Ended::Run(Outcome::Canceled)) => (ExpectedStatus::Canceled, None, None),
         None => (ExpectedStatus::Failed, None, None),
+        Some(Ended::Refused(why)) => (ExpectedStatus::Refused, None, Some(why.clone())),
         Some(Ended::NotMatched) => (ExpectedStatus::NotMatched, None, None),
     }
 }

@@ -37,8 +37,8 @@ pub struct Scene<'d> {
 
 /// Runs the workflow for events that arrive now.
 pub fn drive(scene: Scene<'_>, mocks: &mut Mocks<'_>) -> Trace {
-    if let Some(trouble) = scene.events.iter().find_map(|event| check_body(event, Uses::ALL).err()) {
-        return Trace { trouble: Some(trouble), ..Trace::default() };
+    if let Some(why) = scene.events.iter().find_map(|event| refusal(scene.loaded, event)) {
+        return Trace { ended: Some(Ended::Refused(why)), ..Trace::default() };
     }
     let now = scene.events.first().map_or(super::file::START, |event| event.head.received);
     let mut stage = Stage::new(scene.catalog, scene.secrets, mocks, scene.comes, now);
@@ -52,6 +52,19 @@ pub fn drive(scene: Scene<'_>, mocks: &mut Mocks<'_>) -> Trace {
         Err(trouble) => trace.trouble = Some(trouble),
     }
     trace
+}
+
+/// Why intake would not take an event in, if it would not.
+fn refusal(loaded: &Loaded, event: &Event) -> Option<String> {
+    if let Err(bad) = check_body(event, Uses::ALL) {
+        return Some(bad.to_string());
+    }
+    let concerned = super::event::concerned(loaded, event).into_iter().flatten();
+    let places = concerned.filter_map(|trigger| loaded.workflow.triggers.iter().position(|own| std::ptr::eq(own, trigger)));
+    let mut mismatches = places.filter_map(|place| loaded.check_body(place, event).err()).flatten().peekable();
+    mismatches.peek()?;
+    let told: Vec<String> = mismatches.map(|mismatch| mismatch.to_string()).collect();
+    Some(format!("the body does not fit the schema: {}", told.join("; ")))
 }
 
 /// Looks at what decides about a run, as intake does: each event of a batch by itself.

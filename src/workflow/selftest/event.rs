@@ -3,22 +3,33 @@
 use bytes::Bytes;
 
 use super::file::EventFile;
-use crate::domain::Value;
+use super::fixture::says_json;
 use crate::domain::event::{Event, EventHead, Source};
 use crate::domain::id::{EventId, Parts};
 use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Trigger;
+use crate::domain::{Map, Value, xml};
+use crate::script::{CLOUD_EVENT, media_type};
 use crate::workflow::catalog::Loaded;
+use crate::workflow::compile::path::fits;
 use crate::workflow::event_type::event_type;
 use crate::workflow::inside::RUN_ENDED;
 
 const JSON: &str = "application/json";
 
-/// The trigger that an event of this type comes through: the one that names the type, else the first.
-fn trigger<'w>(loaded: &'w Loaded, kind: &str) -> Option<&'w Trigger> {
+/// The trigger that an event comes through: the one that names its type, the webhook that takes its path, else the first.
+fn trigger<'w>(loaded: &'w Loaded, kind: &str, path: Option<&str>) -> Option<&'w Trigger> {
     let triggers = &loaded.workflow.triggers;
-    triggers.iter().find(|trigger| names(trigger, kind)).or(triggers.first())
+    let takes = |trigger: &&Trigger| path.is_some_and(|path| is_hook(trigger, path));
+    triggers.iter().find(|trigger| names(trigger, kind)).or_else(|| triggers.iter().find(takes)).or(triggers.first())
+}
+
+fn is_hook(trigger: &Trigger, path: &str) -> bool {
+    match trigger {
+        Trigger::Webhook(hook) => fits(&hook.path, path) || *hook.path == *path,
+        Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => false,
+    }
 }
 
 fn names(trigger: &Trigger, kind: &str) -> bool {
@@ -33,7 +44,9 @@ fn names(trigger: &Trigger, kind: &str) -> bool {
 pub(super) fn concerned<'w>(loaded: &'w Loaded, event: &Event) -> Vec<Option<&'w Trigger>> {
     let named: Vec<&Trigger> = loaded.workflow.triggers.iter().filter(|trigger| names(trigger, &event.head.kind)).collect();
     if named.is_empty() {
-        return vec![loaded.workflow.triggers.first()];
+        let hook =
+            loaded.workflow.triggers.iter().find(|trigger| event.head.source == Source::Webhook && is_hook(trigger, &event.head.path));
+        return vec![hook.or(loaded.workflow.triggers.first())];
     }
     let body: Value = serde_json::from_slice(&event.body).unwrap_or_default();
     named.into_iter().filter(|trigger| !is_other_end(trigger, &body)).map(Some).collect()
@@ -50,7 +63,7 @@ fn is_other_end(trigger: &Trigger, body: &Value) -> bool {
 /// Makes the event.
 #[must_use]
 pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
-    let trigger = trigger(loaded, file.kind.as_deref().unwrap_or_default());
+    let trigger = trigger(loaded, file.kind.as_deref().unwrap_or_default(), file.path.as_deref());
     let header = |name: &str| file.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let content_type = header("content-type").unwrap_or_else(|| JSON.to_owned());
     let (source, mut kind, mut path, mut method) = match trigger {
@@ -82,6 +95,10 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
         }
         Some(Trigger::Webhook(_) | Trigger::Event(_) | Trigger::Manual) | None => None,
     });
+    let cloudevent = cloudevent(file, &content_type);
+    if let (None, Some(said)) = (&file.kind, cloudevent.get("type").and_then(Value::as_str)) {
+        said.clone_into(&mut kind);
+    }
     let id = EventId::new(Parts { time_ms: u64::try_from(now.0).unwrap_or(0), counter: 0, chance: 0, shard: 0 });
     let head = EventHead {
         method,
@@ -90,15 +107,42 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
         query: file.query.clone(),
         headers: file.headers.clone(),
         content_type: content_type.clone(),
+        cloudevent,
         ..EventHead::new(id, source, kind, now)
     };
-    Event::new(head, body.map(|body| bytes_of(body, &content_type)).unwrap_or_default())
+    let bytes = file.bytes.clone().map(Bytes::from);
+    Event::new(head, bytes.or_else(|| body.map(|body| bytes_of(body, &content_type))).unwrap_or_default())
 }
 
-/// Text is sent as it is unless the content type says JSON.
+/// The attributes of a CloudEvent: those of the case, of the JSON around the data, or of the headers.
+fn cloudevent(file: &EventFile, content_type: &str) -> Map {
+    if let Some(given) = &file.cloudevent {
+        let kind = file.kind.as_deref().unwrap_or("test");
+        let mut all: Map = [("specversion", "1.0"), ("id", "1"), ("source", "/test"), ("type", kind)]
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        all.extend(given.clone());
+        return all;
+    }
+    if media_type(content_type) == CLOUD_EVENT {
+        let around = file.body.as_ref().and_then(Value::as_object).into_iter().flatten();
+        let own = around.filter(|(name, value)| !value.is_null() && !matches!(&***name, "data" | "data_base64"));
+        return own.map(|(name, value)| (name.clone(), value.clone())).collect();
+    }
+    if !file.headers.iter().any(|(name, _)| name == "ce-specversion") {
+        return Map::new();
+    }
+    let attributes = file.headers.iter().filter_map(|(name, value)| Some((name.strip_prefix("ce-")?.to_owned(), value.as_str().into())));
+    attributes.collect()
+}
+
+/// Text is sent as it is unless the content type says JSON; a map is written as XML where that says so.
 fn bytes_of(body: Value, content_type: &str) -> Bytes {
+    let says_xml = || media_type(content_type).ends_with("xml");
     match body {
-        Value::String(text) if !content_type.contains("json") => text.into(),
+        Value::String(text) if !says_json(content_type) => text.into(),
+        body @ Value::Object(_) if says_xml() => xml::write(&body).unwrap_or_else(|_no_form| body.to_string()).into(),
         other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => {
             other.to_string().into()
         }

@@ -6,6 +6,7 @@ pub mod coverage;
 mod drive;
 mod event;
 pub mod file;
+pub mod fixture;
 mod hand;
 mod inside;
 mod mock;
@@ -30,6 +31,7 @@ pub use coverage::{Coverage, Item};
 pub use drive::{Scene, drive};
 pub use event::event;
 pub use file::{Case, Comes, EventFile, TestFile};
+pub use fixture::Fixture;
 pub use mock::{Answer, Mock, Mocks};
 pub use trace::{Act, Deed, Ended, MadeCall, Trace};
 
@@ -140,7 +142,7 @@ pub fn read_all(dir: &Path, workflows: &Sources) -> (Vec<(SourceFile, Option<Tes
     let (sources, mut problems) = Sources::read_tests(dir);
     let mut files = Vec::with_capacity(sources.len());
     for source in sources {
-        let (file, found) = file::read(&source);
+        let (file, found) = file::read(&source, &|path| Sources::read_one(dir, path));
         problems.extend(found);
         let tested = tested_files(&source.path);
         if !workflows.workflows().iter().any(|workflow| tested.contains(&workflow.path.to_string())) {

@@ -100,6 +100,8 @@ pub enum Deed {
 pub enum Ended {
     /// An `if` is false for the event: there is no run.
     NotMatched,
+    /// A server would refuse the event, and why.
+    Refused(String),
     /// With this outcome.
     Run(Outcome),
 }

@@ -11,7 +11,7 @@ pub(crate) use client::{Answer, Api, steps};
 pub(crate) use fork::{apart, spawned};
 pub(crate) use project::Project;
 pub(crate) use receiver::{Receiver, Seen};
-pub(crate) use served::{Engine, Ran, Serve, Served, hence};
+pub(crate) use served::{Engine, Ran, Serve, Served, hence, hence_and};
 
 use std::time::Duration;
 

@@ -253,6 +253,31 @@ pub(crate) async fn hence(args: &[&str]) -> Ran {
     finished(command).await
 }
 
+/// Runs `hence ARGS`, and does `then` once it has said `word` on standard error.
+pub(crate) async fn hence_and(args: &[&str], word: &'static str, then: impl AsyncFnOnce()) -> Ran {
+    let mut command = program();
+    let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let errors = BufReader::new(child.stderr.take().unwrap());
+    let (says, said) = oneshot::channel();
+    let reading = tokio::task::spawn_blocking(move || {
+        let (mut says, mut text) = (Some(says), String::new());
+        for line in errors.lines().map_while(Result::ok) {
+            if line.contains(word) {
+                says.take().map(|says| says.send(()));
+            }
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    });
+    must(word, said).await.unwrap();
+    then().await;
+    let waiting = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+    let Output { status, stdout, .. } = must("the command ends", waiting).await.unwrap();
+    let err = must("its errors end", reading).await.unwrap();
+    Ran { code: status.code(), out: String::from_utf8(stdout).unwrap(), err }
+}
+
 fn program() -> Command {
     program_under(&[])
 }

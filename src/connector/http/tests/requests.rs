@@ -36,6 +36,12 @@ async fn every_kind_of_body_arrives_exactly() {
         ),
         (json!({"text": "hé\r\n"}), "text/plain; charset=utf-8", "hé\r\n"),
         (json!({"text": "<a/>", "headers": {"Content-Type": "application/xml"}}), "application/xml", "<a/>"),
+        (json!({"xml": "<a/>"}), "application/xml", "<a/>"),
+        (
+            json!({"xml": {"order": {"@id": 7, "item": ["a", "b & c"]}}}),
+            "application/xml",
+            r#"<?xml version="1.0" encoding="UTF-8"?><order id="7"><item>a</item><item>b &amp; c</item></order>"#,
+        ),
         (json!({"body": " raw "}), "application/octet-stream", " raw "),
         (json!({"body": {"base64": "AAEC"}}), "application/octet-stream", "\0\u{1}\u{2}"),
     ] {
@@ -164,7 +170,8 @@ fn an_input_that_cannot_be_used_is_named_with_what_would_be_right() {
         ("get", json!({"url": url, "header": {}}), "unknown key `header`; did you mean `headers`?"),
         ("get", json!({"url": url, "zzz": 1}), "it may have url, method"),
         ("get", json!({"url": url, "pages": 1}), "`pages` is not supported yet"),
-        ("post", json!({"url": url, "xml": "<a/>"}), "`xml` is not supported yet"),
+        ("post", json!({"url": url, "xml": {"a": 1, "b": 2}}), "one root element"),
+        ("post", json!({"url": url, "xml": ["a"]}), "`xml` is a list"),
         ("post", json!({"url": url, "json": 1, "text": "x"}), "both `json` and `text`"),
         ("post", json!({"url": url, "body": [1]}), "`body` is a list"),
         ("post", json!({"url": url, "body": {"base64": "?"}}), "`base64`"),

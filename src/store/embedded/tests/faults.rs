@@ -75,6 +75,25 @@ async fn new_events_are_refused_below_the_watermark_and_runs_go_on() {
 }
 
 #[tokio::test]
+async fn several_events_of_which_one_is_refused_leave_nothing_behind() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let times = Arc::clone(&asked);
+    // There is room for one more, and not for the next.
+    let free: space::FreeBytes = Arc::new(move || Ok(if times.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { 1_000 } else { 499 }));
+    let memory = Memory::default();
+    let store = over(Arc::new(memory.clone()), Some(Watermark { min_bytes: 500, check_every_events: 1, free })).unwrap();
+    let before = content(&memory);
+    let accepts = [1, 2].map(|n| match accept(n) {
+        Write::Accept(accept) => accept,
+        other => unreachable!("{other:?}"),
+    });
+    let written = store.write(vec![Write::AcceptAll(accepts.into())]).await.unwrap();
+    assert!(matches!(&written[..], [Written::Refused(CommitError::Store(StoreError::Full(_)))]), "{written:?}");
+    assert_eq!(content(&memory), before);
+    assert!(1 < asked.load(Ordering::SeqCst), "the second one was looked at, too");
+}
+
+#[tokio::test]
 async fn a_full_disk_writes_nothing_and_the_store_recovers() {
     let memory = Memory::default();
     let disk = Arc::new(Faulty::new(memory.clone()));

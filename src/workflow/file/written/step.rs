@@ -182,7 +182,7 @@ pub enum RespondBodyFile {
     /// `json`.
     Json(Node),
     /// `xml`.
-    Xml(CodeText),
+    Xml(Node),
     /// `text`.
     Text(CodeText),
     /// `html`.

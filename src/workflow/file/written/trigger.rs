@@ -8,6 +8,7 @@ use crate::domain::door::Door;
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
 use crate::domain::workflow::{SecretName, Verify};
+use crate::workflow::file::BodySchemaFile;
 use crate::workflow::yaml::Span;
 
 /// One entry of `when`.
@@ -21,8 +22,20 @@ pub enum TriggerFile {
     Event(EventTriggerFile),
     /// `run`.
     Run(RunTriggerFile),
-    /// `manual`.
-    Manual,
+    /// `manual`, and its `schema`.
+    Manual(Option<BodySchemaFile>),
+}
+
+impl TriggerFile {
+    /// Its `schema`.
+    #[must_use]
+    pub fn schema(&self) -> Option<&BodySchemaFile> {
+        match self {
+            Self::Webhook(webhook) => webhook.schema.as_ref(),
+            Self::Manual(schema) => schema.as_ref(),
+            Self::Schedule(_) | Self::Event(_) | Self::Run(_) => None,
+        }
+    }
 }
 
 /// An `event` trigger.
@@ -58,6 +71,8 @@ pub struct WebhookFile {
     pub secrets: Vec<At<SecretName>>,
     /// `dedupe`.
     pub dedupe: Option<DedupeFile>,
+    /// `schema`.
+    pub schema: Option<BodySchemaFile>,
     /// `limits.body`.
     pub body_limit_bytes: Option<usize>,
     /// `limits.rate`, `allow_from` and `cors`.

@@ -110,3 +110,24 @@ fn triggers_of_a_workflow_are_compared() {
         &["Changed schedule every 1h30m due"],
     );
 }
+
+#[test]
+fn another_schema_is_told_by_its_trigger_and_its_file() {
+    let with = |schema: &str, file: &str| {
+        let workflow = format!("when: [{{webhook: {{path: p, verify: none, schema: {schema}}}}}]\nsteps: []\n");
+        let files = [("workflows/a.yaml", &*workflow), ("schemas/a.json", file)];
+        super::outlined(&super::Sources::from_files(files.map(|(path, text)| (path.to_owned(), text.to_owned()))))
+    };
+    let told = |before, after| {
+        let plan = compare(&served(before), &after, &BTreeSet::new());
+        let changed = plan.workflows.changed.into_iter().next().unwrap();
+        let triggers = changed.triggers.into_iter().flat_map(|trigger| trigger.settings);
+        let schema = triggers.map(|set| (set.key, set.before.is_some(), set.after.unwrap_or_default())).next();
+        (schema, changed.scripts.into_iter().map(|set| set.key).collect::<Vec<_>>())
+    };
+    let file = || with("schemas/a.json", "{}");
+    assert_eq!(told(file(), with("schemas/a.json", "true")), (None, vec!["schemas/a.json".to_owned()]));
+    let (inline, files) = told(file(), with("{required: [a]}", "{}"));
+    assert!(matches!(&inline, Some((key, true, after)) if key == "schema" && !after.contains("required")), "{inline:?}");
+    assert_eq!(files, ["schemas/a.json"]);
+}

@@ -54,10 +54,12 @@ pub enum ExpectedStatus {
     Canceled,
     /// There was no run: an `if` is false.
     NotMatched,
+    /// The event was not taken in: its body cannot be read, or does not fit the schema.
+    Refused,
 }
 
 impl ExpectedStatus {
-    const ALL: [Self; 4] = [Self::Succeeded, Self::Failed, Self::Canceled, Self::NotMatched];
+    const ALL: [Self; 5] = [Self::Succeeded, Self::Failed, Self::Canceled, Self::NotMatched, Self::Refused];
 
     /// As written.
     #[must_use]
@@ -67,6 +69,7 @@ impl ExpectedStatus {
             Self::Failed => "failed",
             Self::Canceled => "canceled",
             Self::NotMatched => "not_matched",
+            Self::Refused => "refused",
         }
     }
 }

@@ -2,16 +2,16 @@
 
 mod answers;
 mod comes;
+mod event;
 mod expect;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::mock::Mock;
-use crate::domain::Value;
 use crate::domain::time::Timestamp;
+use crate::domain::{Map, Value};
 use crate::workflow::catalog::SourceFile;
-use crate::workflow::file::limits::BATCH_LIMIT;
 use crate::workflow::file::read::{list, text};
 use crate::workflow::file::{At, Fields, Report};
 use crate::workflow::problem::{Problem, codes};
@@ -71,19 +71,26 @@ pub struct EventFile {
     pub method: Option<Arc<str>>,
     /// `event.query`.
     pub query: Vec<(String, String)>,
+    /// The body as it is sent, in place of `body`.
+    pub bytes: Option<Vec<u8>>,
+    /// Attributes of a CloudEvent; what is not written of the four that it needs is made up.
+    pub cloudevent: Option<Map>,
 }
 
-/// Reads a test file. Nothing comes back when it has a problem.
+/// Reads a file of the project, by its path below that.
+pub type ReadFile<'r> = dyn Fn(&str) -> Result<String, String> + 'r;
+
+/// Reads a test file, and the files that its events are in. Nothing comes back when there is a problem.
 #[must_use]
-pub fn read(source: &SourceFile) -> (Option<TestFile>, Vec<Problem>) {
+pub fn read(source: &SourceFile, files: &ReadFile<'_>) -> (Option<TestFile>, Vec<Problem>) {
     let (node, problems) = yaml::parse(&source.path, &source.text);
     let mut report = Report::new(Arc::clone(&source.path));
     problems.into_iter().for_each(|problem| report.push(problem));
-    let cases = node.and_then(|node| read_cases(&node, &mut report)).filter(|_| !report.has_errors());
+    let cases = node.and_then(|node| read_cases(&node, files, &mut report)).filter(|_| !report.has_errors());
     (cases.map(|cases| TestFile { path: Arc::clone(&source.path), cases }), report.into_problems())
 }
 
-fn read_cases(root: &Node, report: &mut Report) -> Option<Vec<Case>> {
+fn read_cases(root: &Node, files: &ReadFile<'_>, report: &mut Report) -> Option<Vec<Case>> {
     let mut fields = Fields::open(root, "a test file", Span::START, report)?;
     let items = fields.required("cases", "[{name: …, event: {…}, expect: {…}}]", report);
     fields.close(report);
@@ -93,7 +100,7 @@ fn read_cases(root: &Node, report: &mut Report) -> Option<Vec<Case>> {
         report.error(codes::TOO_MANY, node.span, format!("{} cases; the limit is {CASES}", items.len()), "leave some out");
         return None;
     }
-    let cases: Vec<Case> = items.iter().filter_map(|item| read_case(item, report)).collect();
+    let cases: Vec<Case> = items.iter().filter_map(|item| read_case(item, files, report)).collect();
     for (index, case) in cases.iter().enumerate() {
         if cases.iter().take(index).any(|other| other.name.value == case.name.value) {
             let message = format!("two cases are named `{}`", case.name.value);
@@ -103,10 +110,10 @@ fn read_cases(root: &Node, report: &mut Report) -> Option<Vec<Case>> {
     Some(cases)
 }
 
-fn read_case(node: &Node, report: &mut Report) -> Option<Case> {
+fn read_case(node: &Node, files: &ReadFile<'_>, report: &mut Report) -> Option<Case> {
     let mut fields = Fields::open(node, "a case", node.span, report)?;
     let name = fields.required("name", "what it shows", report).and_then(|node| text(node, "name", report));
-    let (events, batch) = read_events(&mut fields, report);
+    let (events, batch) = event::read_events(&mut fields, files, report);
     let comes = comes::read_comes(&mut fields, report);
     let mocks = fields.entry("mock").map(|entry| answers::read_mocks(entry, report)).unwrap_or_default();
     let secrets = fields.entry("secrets").map(|entry| texts(entry, "secrets", report)).unwrap_or_default();
@@ -127,38 +134,6 @@ fn read_instant(node: &Node, key: &str, report: &mut Report) -> Option<Timestamp
             None
         }
     }
-}
-
-/// `event`, or `events` for a workflow with `batch`; an empty event where there is neither.
-fn read_events(fields: &mut Fields<'_>, report: &mut Report) -> (Vec<EventFile>, Option<Span>) {
-    let (one, several) = (fields.entry("event"), fields.entry("events"));
-    let Some(entry) = several else {
-        return (vec![one.and_then(|entry| read_event(&entry.value, entry.span, report)).unwrap_or_default()], None);
-    };
-    if one.is_some() {
-        report.error(codes::TWO_KINDS, entry.span, "a case has `event` or `events`, not both", "keep one of the two");
-    }
-    let items = list(&entry.value, "events", report).unwrap_or_default();
-    let fits = u32::try_from(items.len()).is_ok_and(|count| (1..=BATCH_LIMIT).contains(&count));
-    if !fits && matches!(entry.value.kind, Kind::List(_)) {
-        let message = format!("{} events; a batch has 1 to {BATCH_LIMIT}", items.len());
-        report.error(codes::TOO_MANY, entry.span, message, "write as many as one run is to get");
-        return (Vec::new(), None);
-    }
-    (items.iter().filter_map(|item| read_event(item, item.span, report)).collect(), Some(entry.span))
-}
-
-fn read_event(node: &Node, span: Span, report: &mut Report) -> Option<EventFile> {
-    let mut fields = Fields::open(node, "`event`", span, report)?;
-    let body = fields.optional("body").map(Node::to_value);
-    let headers = fields.entry("headers").map(|entry| texts(entry, "headers", report)).unwrap_or_default();
-    let headers = headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
-    let query = fields.entry("query").map(|entry| texts(entry, "query", report)).unwrap_or_default();
-    let mut word = |key: &'static str| fields.optional(key).and_then(|node| text(node, key, report)).map(|text| text.value);
-    let (kind, path, method) = (word("type"), word("path"), word("method"));
-    fields.close(report);
-    let path = path.map(|path| path.trim_start_matches('/').into());
-    Some(EventFile { body, headers, kind, path, method, query })
 }
 
 /// A map of texts.

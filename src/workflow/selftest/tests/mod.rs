@@ -14,6 +14,15 @@ fn load(workflow: &str, others: &[(&str, &str)]) -> Catalog {
     catalog
 }
 
+/// The files of the project that events are read from.
+const FILES: [(&str, &str); 2] = [
+    (
+        "fixtures/xml.json",
+        r#"{"method":"PUT","path":"drip/7","query":[["a","1"]],"headers":{"content-type":"text/xml"},"body":"<o n='1'/>"}"#,
+    ),
+    ("fixtures/bad.json", r#"{"boddy": 1}"#),
+];
+
 /// Runs the cases; what went wrong, and what was not reached.
 fn outcome(workflow: &str, cases: &str) -> (String, Vec<String>) {
     outcome_beside(workflow, &[], cases)
@@ -24,7 +33,9 @@ fn outcome_beside(workflow: &str, others: &[(&str, &str)], cases: &str) -> (Stri
     let catalog = load(workflow, others);
     let loaded = catalog.get("drip").unwrap();
     let source = SourceFile { path: "workflows/drip.test.yaml".into(), text: cases.into() };
-    let (file, problems) = file::read(&source);
+    let (file, problems) = file::read(&source, &|path| {
+        FILES.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_owned()).ok_or_else(|| "no such file".to_owned())
+    });
     assert_eq!(problems, []);
     let mut coverage = Coverage::default();
     let mut said = String::new();
@@ -240,4 +251,71 @@ cases:
   - {name: five, event: {body: {begin: true, maybe: false, x: 1}}, mock: {http.post: {output: 1}}, expect: {}}
 ";
     assert_eq!(outcome(workflow, all), (String::new(), Vec::new()));
+}
+
+const HOOK: &str = "
+when:
+  - webhook: {path: 'drip', verify: none, schema: {type: [object, 'null']}}
+  - webhook: {path: 'drip/{n}', methods: [PUT], verify: none}
+if: event.body != 1
+steps:
+  - stop: '#{b: event.body, m: event.method, p: event.path, n: event.params.n, a: event.query.a, x: event.headers[\"x-a\"], id: event.id, s: event.source, t: event.type}'
+";
+
+#[test]
+fn events_come_from_files_as_xml_as_bytes_and_as_cloud_events() {
+    check_passes(
+        HOOK,
+        "
+cases:
+  - name: from a file
+    event: {file: fixtures/xml.json, headers: {X-A: b}}
+    expect: {output: {b: {o: {'@n': '1'}}, m: PUT, p: drip/7, n: '7', a: '1', x: b}}
+  - name: a file with another body
+    event: {file: fixtures/xml.json, body: {p: {'@n': 2}}}
+    expect: {output: {b: {p: {'@n': '2'}}, m: PUT, p: drip/7}}
+  - name: xml
+    event: {headers: {content-type: application/xml}, body: '<a><b>1</b></a>'}
+    expect: {output: {b: {a: {b: '1'}}, m: POST, p: drip}}
+  - name: bytes
+    event: {headers: {content-type: image/png}, base64: iVBO}
+    expect: {output: {b: null, m: POST}}
+  - name: a cloud event
+    event: {cloudevent: {id: A-1, type: order.paid}, body: {n: 1}}
+    expect: {output: {b: {n: 1}, m: POST, p: drip, id: A-1, s: /test, t: order.paid}}
+  - name: a cloud event as it is sent
+    event:
+      headers: {content-type: application/cloudevents+json}
+      body: {specversion: '1.0', id: A-2, source: /shop, type: order.paid, data: {n: 2}}
+    expect: {output: {b: {n: 2}, m: POST, p: drip, id: A-2, s: /shop, t: order.paid}}
+  - name: a cloud event in headers
+    event: {headers: {ce-specversion: '1.0', ce-id: A-3, ce-source: /shop, ce-type: order.paid}, body: {n: 3}}
+    expect: {output: {b: {n: 3}, m: POST, p: drip, id: A-3, s: /shop, t: order.paid}}
+  - name: refused
+    event: {body: [1]}
+    expect: {status: refused, error: the body is a list}
+  - name: unreadable
+    event: {headers: {content-type: text/xml}, body: '<a>'}
+    expect: {status: refused, error: not XML}
+",
+    );
+    let not_refused = said(HOOK, "cases:\n  - name: a\n    event: {body: {}}\n    expect: {status: refused}\n");
+    assert_eq!(not_refused, "a: status | refused | succeeded\n");
+}
+
+fn problems(case: &str) -> Vec<String> {
+    let source = SourceFile { path: "workflows/drip.test.yaml".into(), text: case.into() };
+    let files =
+        |path: &str| FILES.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_owned()).ok_or("it is not there".to_owned());
+    file::read(&source, &files).1.into_iter().map(|problem| format!("{}: {}", problem.line, problem.message)).collect()
+}
+
+#[test]
+fn an_event_that_cannot_be_read_is_told_with_its_place() {
+    let case = |event: &str| format!("cases:\n  - name: a\n    event: {event}\n    expect: {{}}\n");
+    assert_eq!(problems(&case("{file: fixtures/none.json}")), ["3: fixtures/none.json: it is not there"]);
+    assert!(problems(&case("{file: fixtures/bad.json}"))[0].contains("it is not a recorded event: unknown field `boddy`"));
+    assert!(problems(&case("{base64: '?'}"))[0].contains("3: `base64`: it is not Base64"));
+    assert!(problems(&case("{base64: '', body: 1}"))[0].contains("`body` or `base64`, not both"));
+    assert!(problems(&case("{cloudevent: 1}"))[0].contains("`cloudevent` is a map, not a number"));
 }

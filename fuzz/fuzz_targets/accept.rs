@@ -1,0 +1,18 @@
+//! Whatever is asked for, one of the offers is answered.
+#![no_main]
+
+use hence::web::accept::best;
+use http::{HeaderMap, HeaderValue, header};
+use libfuzzer_sys::fuzz_target;
+
+const OFFERS: [&str; 3] = ["application/json", "application/xml", "text/xml"];
+
+fuzz_target!(|accepts: Vec<Vec<u8>>| {
+    let mut headers = HeaderMap::new();
+    for accept in accepts.iter().take(8) {
+        if let Ok(value) = HeaderValue::from_bytes(accept) {
+            headers.append(header::ACCEPT, value);
+        }
+    }
+    assert!(OFFERS.contains(&best(&headers, &OFFERS)));
+});
