@@ -19,15 +19,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ring::rand::SecureRandom;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, Ids, SystemClock};
 use crate::config::{self, Config};
 use crate::connector::{Connector, Registry};
+use crate::domain::id::EventId;
 use crate::domain::secret::Secret;
 use crate::executor::{Executor, Listeners, Revisions, Stop};
 use crate::intake::Intake;
+use crate::intake::form::Forms;
 use crate::store::{self, Journal, Store, StoreError};
 use crate::web::{self, Web};
 use crate::workflow::catalog::Current;
@@ -124,6 +127,7 @@ impl App {
         let revisions = Arc::new(Revisions::new(Arc::clone(&current), project::rebuild(&config)));
         let address = listener.local_addr().map_err(StartError::Server)?;
         let links = approvals::links(&config, address, &current.get())?;
+        let (forms, without_event) = Forms::new(approvals::stamps(&config)?);
         let intake = Arc::new(Intake {
             journal: Arc::clone(&journal),
             current: Arc::clone(&current),
@@ -131,6 +135,7 @@ impl App {
             ids: Arc::clone(&ids),
             secrets: Arc::clone(&secrets),
             body_limit_bytes: config.limits.body_bytes,
+            forms,
             links: Arc::clone(&links),
             find_revision: approvals::find_revision(Arc::clone(&revisions), Arc::clone(&store)),
         });
@@ -154,10 +159,7 @@ impl App {
         if 0 < open {
             tracing::info!(runs = open, "runs from before go on");
         }
-        tasks.spawn(Arc::clone(&intake).run_schedules(stopping.clone()));
-        tasks.spawn(forget_keys(Arc::clone(&journal), Arc::clone(&clock), stopping.clone()));
-        let retention = retention::Upkeep::new(Arc::clone(&journal), Arc::clone(&current), Arc::clone(&clock), config.retention);
-        tasks.spawn(retention.run(stopping.clone()));
+        spawn_upkeep(&tasks, &intake, &config, without_event, &stopping);
         let web = Arc::new(Web {
             intake: Arc::clone(&intake),
             token: token.clone(),
@@ -190,6 +192,21 @@ impl App {
         stop.hard.cancel();
         tasks.wait().await;
     }
+}
+
+/// What goes on beside requests and runs.
+fn spawn_upkeep(
+    tasks: &TaskTracker,
+    intake: &Arc<Intake>,
+    config: &Config,
+    without_event: mpsc::Receiver<EventId>,
+    stopping: &CancellationToken,
+) {
+    let (journal, current, clock) = (Arc::clone(&intake.journal), Arc::clone(&intake.current), Arc::clone(&intake.clock));
+    tasks.spawn(Arc::clone(intake).run_schedules(stopping.clone()));
+    tasks.spawn(Arc::clone(intake).forget_given_up(without_event, stopping.clone()));
+    tasks.spawn(forget_keys(Arc::clone(&journal), Arc::clone(&clock), stopping.clone()));
+    tasks.spawn(retention::Upkeep::new(journal, current, clock, config.retention).run(stopping.clone()));
 }
 
 /// Serves until SIGTERM or SIGINT.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::file::EventFile;
 use super::id::{EventId, RunId};
 use super::time::Timestamp;
 
@@ -16,6 +17,8 @@ use super::time::Timestamp;
 pub enum Source {
     /// `POST /hooks/…`.
     Webhook,
+    /// A form that somebody sent.
+    Form,
     /// A due time.
     Schedule,
     /// A person or a program, through the CLI or the API.
@@ -34,6 +37,7 @@ impl Source {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
+            Self::Form => "form",
             Self::Schedule => "schedule",
             Self::Manual => "manual",
             Self::Workflow => "workflow",
@@ -58,7 +62,7 @@ pub struct EventHead {
     /// The request's method, for webhooks.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub method: String,
-    /// The path below `/hooks/`, or the trigger's name.
+    /// The path below `/hooks/` or `/forms/`, or the trigger's name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
     /// What `{name}` in the trigger's path stood for.
@@ -73,6 +77,9 @@ pub struct EventHead {
     /// Says how the body is to be read.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub content_type: String,
+    /// The files that came with it, in the order of sending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<EventFile>,
     /// How many events led to one another before this one: 0 for what came from outside.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub depth: u8,
@@ -99,6 +106,7 @@ impl EventHead {
             query: Vec::new(),
             headers: Vec::new(),
             content_type: String::new(),
+            files: Vec::new(),
             depth: 0,
             held: Vec::new(),
             matches: Vec::new(),

@@ -8,6 +8,7 @@ pub mod admission;
 pub mod depth;
 pub mod event;
 pub mod failure;
+pub mod file;
 pub mod id;
 pub mod journal;
 pub mod next;

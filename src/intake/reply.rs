@@ -61,7 +61,7 @@ impl Intake {
     pub(super) fn reply(&self, receipt: &Receipt, event: &Event, targets: &[Target]) -> Replied {
         let said = |target: &Target| match target.trigger()? {
             Trigger::Webhook(hook) => hook.respond.clone(),
-            Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
+            Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
         };
         let saying: Vec<(&Target, Reply)> = targets.iter().filter_map(|target| Some((target, said(target)?))).collect();
         match saying.first() {

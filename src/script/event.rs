@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use rhai::{Dynamic, Map};
 
 use super::json;
-use crate::domain::event::{Event, EventHead};
+use crate::domain::event::{Event, EventHead, Source};
+use crate::domain::file::EventFile;
 
 /// Up to this size the body is also there as text, `event.raw`. Larger ones would be kept twice for a rare use.
 const RAW_BYTES: usize = 64 << 10;
@@ -60,6 +61,10 @@ fn parse(event: &Event) -> Read {
         Format::Text => String::from_utf8_lossy(&event.body).into_owned().into(),
         Format::Other => Dynamic::UNIT,
     };
+    if head.source == Source::Form {
+        map.insert("form".into(), body.clone());
+        map.insert("files".into(), head.files.iter().map(|file| Dynamic::from(self::file(head, file))).collect::<rhai::Array>().into());
+    }
     map.insert("body".into(), body);
     if event.body.len() <= RAW_BYTES {
         map.insert("raw".into(), String::from_utf8_lossy(&event.body).into_owned().into());
@@ -78,6 +83,22 @@ fn head_map(head: &EventHead) -> Map {
         ("params", pairs(borrowed(&head.params)).into()),
         ("query", pairs(borrowed(&head.query)).into()),
         ("headers", headers(&head.headers).into()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.into(), value))
+    .collect()
+}
+
+fn file(head: &EventHead, file: &EventFile) -> Map {
+    let EventFile { number: _, field, name, kind, size, sha256 } = file;
+    let size = i64::try_from(*size).unwrap_or(i64::MAX);
+    [
+        ("id", Dynamic::from(file.id(head.id).to_string())),
+        ("field", field.as_str().into()),
+        ("name", name.as_str().into()),
+        ("type", kind.as_str().into()),
+        ("size", size.into()),
+        ("sha256", sha256.as_str().into()),
     ]
     .into_iter()
     .map(|(key, value)| (key.into(), value))

@@ -1,11 +1,13 @@
-//! HTTP: hooks, the API, health. Every route is in the one list below.
+//! HTTP: hooks, forms, the API, health. Every route is in the one list below.
 
 mod answer;
 mod api;
 mod approve;
 mod auth;
+mod forms;
 mod health;
 mod hooks;
+mod html;
 mod problem;
 
 use std::sync::Arc;
@@ -52,6 +54,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/inventory", get(api::inventory::show))
         .route("/events", get(api::events::list))
         .route("/events/{id}", get(api::events::show))
+        .route("/events/{id}/files/{number}", get(api::files::show))
         .route("/events/{id}/why", get(api::why::show))
         .route("/runs", get(api::runs::list).post(api::runs::start))
         .route("/runs/{id}", get(api::runs::show))
@@ -67,6 +70,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&web), auth::require_token));
     Router::new()
         .route("/hooks/{*path}", any(hooks::receive))
+        .route("/forms/{*path}", get(forms::show).post(forms::send).options(forms::preflight))
         .route("/approve/{run}/{question}/{signature}", get(approve::show).post(approve::answer))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

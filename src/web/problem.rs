@@ -5,6 +5,7 @@ use axum::extract::OriginalUri;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
+use crate::domain::Value;
 use crate::intake::Refusal;
 use crate::intake::verify::Denied;
 use crate::store::StoreError;
@@ -19,7 +20,7 @@ pub struct ProblemResponse {
     code: &'static str,
     detail: String,
     headers: Vec<(HeaderName, HeaderValue)>,
-    more: Option<(&'static str, String)>,
+    more: Option<(&'static str, Value)>,
 }
 
 impl ProblemResponse {
@@ -30,7 +31,13 @@ impl ProblemResponse {
 
     /// The same, with one member more (RFC 9457, section 3.2).
     #[must_use]
-    pub fn with(mut self, key: &'static str, value: String) -> Self {
+    pub fn with(self, key: &'static str, value: String) -> Self {
+        self.with_value(key, value.into())
+    }
+
+    /// The same, where the member is no text.
+    #[must_use]
+    pub fn with_value(mut self, key: &'static str, value: Value) -> Self {
         self.more = Some((key, value));
         self
     }
@@ -38,6 +45,16 @@ impl ProblemResponse {
     /// A question that can no longer be answered.
     pub(super) fn question_over(why: &str) -> Self {
         Self::new(StatusCode::GONE, "question-over", why)
+    }
+
+    /// An event has no such file.
+    pub(super) fn no_file(detail: String) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "no-file", detail)
+    }
+
+    /// A form that has to be mended, or sent once more.
+    pub(super) fn invalid_form(detail: &str, errors: Value) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-form", detail).with_value("errors", errors)
     }
 
     /// Its status.
@@ -70,7 +87,7 @@ impl IntoResponse for ProblemResponse {
             "detail": self.detail,
         });
         if let (Some((key, value)), Some(body)) = (self.more, body.as_object_mut()) {
-            body.insert(key.to_owned(), value.into());
+            body.insert(key.to_owned(), value);
         }
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -112,6 +129,8 @@ impl From<Refusal> for ProblemResponse {
         let text = refusal.to_string();
         match refusal {
             Refusal::NoHook(_) => Self::new(StatusCode::NOT_FOUND, "no-hook", text),
+            Refusal::NoForm(_) => Self::new(StatusCode::NOT_FOUND, "no-form", text),
+            Refusal::NoFormBody(_) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", text),
             Refusal::NoWorkflow(_) => Self::new(StatusCode::NOT_FOUND, "no-workflow", text),
             Refusal::NoQuestion => Self::new(StatusCode::NOT_FOUND, "no-question", text),
             Refusal::NoRun(_) => Self::new(StatusCode::NOT_FOUND, "no-run", text),

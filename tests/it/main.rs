@@ -15,6 +15,7 @@ mod docs;
 mod endurance;
 mod faults;
 mod flows;
+mod forms;
 mod functions_doc;
 mod gathering;
 mod github;

@@ -2,6 +2,8 @@
 
 mod blocks;
 mod fields;
+mod form;
+pub(crate) mod form_fields;
 mod hmac;
 pub(crate) mod keep;
 pub(crate) mod read;
@@ -18,6 +20,8 @@ mod written;
 /// Bounds and words that the schema names too.
 pub(crate) mod limits {
     pub(crate) use super::blocks::{PARALLEL_LIMIT, ROUNDS_LIMIT};
+    pub(crate) use super::form::{SORTS as FORM_LISTS, TEXT_BYTES, UPLOADS_LIMIT};
+    pub(crate) use super::form_fields::{FIELD_NAME_BYTES, FIELDS, LENGTH_LIMIT, SORTS as FIELD_SORTS};
     pub(crate) use super::read::EVENT_TYPE_BYTES;
     pub(crate) use super::retry::{ATTEMPTS, FACTOR};
     pub(crate) use super::start::{BATCH_LIMIT, CONCURRENCY_LIMIT, INPUTS, THROTTLE_LIMIT};
@@ -32,9 +36,9 @@ pub use report::Report;
 pub use retry::read_retry;
 pub use workflow::read_workflow;
 pub use written::{
-    ApproveFile, At, CallFile, ChildFile, CodeText, ConcurrencyFile, DedupeFile, EmitFile, EventTriggerFile, GatheringFile, InputFile,
-    KindFile, OnErrorFile, ReplyFile, RespondBodyFile, RespondFile, RetryFile, RetryRule, RuleFile, RunTriggerFile, ScheduleFile, StepFile,
-    ThrottleFile, TriggerFile, WaitFile, WebhookFile, WorkflowFile,
+    ApproveFile, At, CallFile, ChildFile, CodeText, ConcurrencyFile, DedupeFile, EmitFile, EventTriggerFile, FormFile, GatheringFile,
+    InputFile, KindFile, OnErrorFile, ReplyFile, RespondBodyFile, RespondFile, RetryFile, RetryRule, RuleFile, RunTriggerFile,
+    ScheduleFile, StepFile, ThrottleFile, TriggerFile, WaitFile, WebhookFile, WorkflowFile,
 };
 
 /// The most triggers of one workflow.

@@ -5,6 +5,7 @@
 //! secrets nor what is in a `with` ever leave the server.
 
 mod compare;
+mod form;
 mod needs;
 mod outline;
 mod routes;

@@ -10,9 +10,12 @@ use crate::domain::run::Status;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Trigger, Verify};
 use crate::workflow::catalog::Loaded;
+use crate::workflow::filled;
 use crate::workflow::inside::RUN_ENDED;
 
 const JSON: &str = "application/json";
+/// The type of an event that came through a form.
+const FORM: &str = "form";
 
 /// The trigger that an event of this type comes through: the one that names the type, else the first.
 fn trigger<'w>(loaded: &'w Loaded, kind: &str) -> Option<&'w Trigger> {
@@ -24,6 +27,7 @@ fn names(trigger: &Trigger, kind: &str) -> bool {
     match trigger {
         Trigger::Event(event) => *event.kind == *kind,
         Trigger::Run(_) => kind == RUN_ENDED,
+        Trigger::Form(_) => kind == FORM,
         Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Manual => false,
     }
 }
@@ -49,7 +53,8 @@ fn is_other_end(trigger: &Trigger, body: &Value) -> bool {
 /// Makes the event.
 #[must_use]
 pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
-    let trigger = trigger(loaded, file.kind.as_deref().unwrap_or_default());
+    let default = if file.form.is_some() { FORM } else { "" };
+    let trigger = trigger(loaded, file.kind.as_deref().unwrap_or(default));
     let header = |name: &str| file.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let content_type = header("content-type").unwrap_or_else(|| JSON.to_owned());
     let (source, mut kind, mut path, mut method) = match trigger {
@@ -57,6 +62,7 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
             let github = matches!(hook.verify, Verify::Github { .. }).then(|| header("x-github-event")).flatten();
             (Source::Webhook, github.unwrap_or_else(|| "webhook".to_owned()), hook.path.to_string(), "POST".to_owned())
         }
+        Some(Trigger::Form(form)) => (Source::Form, FORM.to_owned(), form.path.to_string(), "POST".to_owned()),
         Some(Trigger::Schedule(schedule)) => (Source::Schedule, "schedule".to_owned(), schedule.name.to_string(), String::new()),
         Some(Trigger::Event(event)) => (Source::Workflow, event.kind.to_string(), String::new(), String::new()),
         Some(Trigger::Run(_)) => (Source::Run, RUN_ENDED.to_owned(), String::new(), String::new()),
@@ -66,8 +72,10 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
     file.method.iter().for_each(|given| method = given.to_uppercase());
     let mut params = Vec::new();
     if let Some(given) = &file.path {
-        if let Some(Trigger::Webhook(hook)) = trigger {
-            params = path_params(&hook.path, given);
+        match trigger {
+            Some(Trigger::Webhook(hook)) => params = path_params(&hook.path, given),
+            Some(Trigger::Form(form)) => params = path_params(&form.path, given),
+            Some(Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual) | None => {}
         }
         given.as_ref().clone_into(&mut path);
     }
@@ -77,6 +85,7 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
             let status = trigger.outcomes.first().copied().unwrap_or(Status::Succeeded);
             Some(serde_json::json!({"workflow": trigger.workflow, "status": status}))
         }
+        Some(Trigger::Form(form)) => filled::check(form, file.form.as_ref()?, &file.files).ok().map(Value::Object),
         Some(Trigger::Webhook(_) | Trigger::Event(_) | Trigger::Manual) | None => None,
     });
     let id = EventId::new(Parts { time_ms: u64::try_from(now.0).unwrap_or(0), counter: 0, chance: 0, shard: 0 });
@@ -87,9 +96,21 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
         query: file.query.clone(),
         headers: file.headers.clone(),
         content_type: content_type.clone(),
+        files: file.files.clone(),
         ..EventHead::new(id, source, kind, now)
     };
     Event::new(head, body.map(|body| bytes_of(body, &content_type)).unwrap_or_default())
+}
+
+/// Why the workflow's form would not take what a case fills in.
+pub(super) fn refused(file: &EventFile, loaded: &Loaded) -> Option<String> {
+    let pairs = file.form.as_ref()?;
+    let Some(Trigger::Form(form)) = trigger(loaded, file.kind.as_deref().unwrap_or(FORM)) else {
+        return Some("`event.form` is for a workflow with a `form` trigger; write `body`".to_owned());
+    };
+    let wrong = filled::check(form, pairs, &file.files).err()?;
+    let said: Vec<String> = wrong.into_iter().map(|wrong| format!("{}: {}", wrong.field, wrong.message)).collect();
+    Some(format!("the form would not take this: {}", said.join(" ")))
 }
 
 /// Text is sent as it is unless the content type says JSON.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{At, CodeText, RespondFile};
+use super::{At, CodeText, FormFile, RespondFile};
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
 use crate::domain::workflow::{SecretName, Verify};
@@ -13,6 +13,8 @@ use crate::domain::workflow::{SecretName, Verify};
 pub enum TriggerFile {
     /// `webhook`.
     Webhook(Box<WebhookFile>),
+    /// `form`.
+    Form(Box<FormFile>),
     /// `schedule`.
     Schedule(ScheduleFile),
     /// `event`.

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use super::mock::Mock;
 use crate::domain::Value;
+use crate::domain::file::EventFile as Upload;
 use crate::domain::time::Timestamp;
 use crate::workflow::catalog::SourceFile;
 use crate::workflow::file::limits::BATCH_LIMIT;
-use crate::workflow::file::read::{list, text};
+use crate::workflow::file::read::{list, size, text};
 use crate::workflow::file::{At, Fields, Report};
 use crate::workflow::problem::{Problem, codes};
 use crate::workflow::yaml::{self, Entry, Kind, Node, Span};
@@ -61,6 +62,10 @@ pub struct Case {
 pub struct EventFile {
     /// `event.body`.
     pub body: Option<Value>,
+    /// What a form was filled in with: each value with its name.
+    pub form: Option<Vec<(String, String)>>,
+    /// The files that came with it.
+    pub files: Vec<Upload>,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     /// `event.type`.
@@ -151,6 +156,12 @@ fn read_events(fields: &mut Fields<'_>, report: &mut Report) -> (Vec<EventFile>,
 fn read_event(node: &Node, span: Span, report: &mut Report) -> Option<EventFile> {
     let mut fields = Fields::open(node, "`event`", span, report)?;
     let body = fields.optional("body").map(Node::to_value);
+    let form = fields.entry("form").map(|entry| filled_in(entry, report));
+    if let Some(entry) = fields.entry("form").filter(|_| body.is_some()) {
+        report.error(codes::TWO_KINDS, entry.span, "`form` says what the body is made of, and here is `body` too", "keep one of the two");
+    }
+    let files = fields.optional("files").and_then(|node| list(node, "files", report)).unwrap_or_default();
+    let files = (1u16..).zip(files).filter_map(|(number, node)| read_file(number, node, report)).collect();
     let headers = fields.entry("headers").map(|entry| texts(entry, "headers", report)).unwrap_or_default();
     let headers = headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
     let query = fields.entry("query").map(|entry| texts(entry, "query", report)).unwrap_or_default();
@@ -158,7 +169,40 @@ fn read_event(node: &Node, span: Span, report: &mut Report) -> Option<EventFile>
     let (kind, path, method) = (word("type"), word("path"), word("method"));
     fields.close(report);
     let path = path.map(|path| path.trim_start_matches('/').into());
-    Some(EventFile { body, headers, kind, path, method, query })
+    Some(EventFile { body, form, files, headers, kind, path, method, query })
+}
+
+/// A map of texts, or lists of them where several are chosen.
+fn filled_in(entry: &Entry, report: &mut Report) -> Vec<(String, String)> {
+    let Kind::Map(entries) = &entry.value.kind else {
+        not_a_map(&entry.value, "form", "email: ada@example.com", report);
+        return Vec::new();
+    };
+    let mut pairs = Vec::new();
+    for entry in entries {
+        let values = if let Kind::List(values) = &entry.value.kind { values } else { std::slice::from_ref(&entry.value) };
+        let texts = values.iter().filter_map(|value| text(value, &entry.key, report));
+        pairs.extend(texts.map(|text| (entry.key.to_string(), text.value.to_string())));
+    }
+    pairs
+}
+
+/// `{field: photo, name: ada.png, type: image/png, size: 2KiB}`; nothing of it is read but this.
+fn read_file(number: u16, node: &Node, report: &mut Report) -> Option<Upload> {
+    let mut fields = Fields::open_as(node, "an entry of `files`", node.span, "files: [{field: photo, name: ada.png}]", report)?;
+    let field = fields.required("field", "photo", report).and_then(|node| text(node, "field", report));
+    let mut word = |key: &'static str| fields.optional(key).and_then(|node| text(node, key, report)).map(|text| text.value.to_string());
+    let (name, kind, sha256) = (word("name"), word("type"), word("sha256"));
+    let bytes = fields.optional("size").and_then(|node| size(node, "size", report)).unwrap_or(1);
+    fields.close(report);
+    Some(Upload {
+        number,
+        field: field?.value.to_string(),
+        name: name.unwrap_or_else(|| "file".to_owned()),
+        kind: kind.unwrap_or_else(|| "application/octet-stream".to_owned()),
+        size: u64::try_from(bytes).unwrap_or(u64::MAX),
+        sha256: sha256.unwrap_or_else(|| "0".repeat(64)),
+    })
 }
 
 /// A map of texts.
