@@ -98,7 +98,7 @@ pub(super) fn form(form: &Form, again: &Again) -> Html<String> {
         } else {
             field.value.iter().map(|value| &**value).collect()
         };
-        body.push_str(&Shown { form, field, sent, wrong }.html());
+        body.push_str(&Shown { form, field, sent, wrong, is_again }.html());
     }
     if let Some(honeypot) = &form.honeypot {
         body.push_str(&format!(
@@ -108,7 +108,7 @@ pub(super) fn form(form: &Form, again: &Again) -> Html<String> {
     }
     let button = form.words.button.as_deref().unwrap_or(BUTTON);
     body.push_str(&format!("<button type=\"submit\">{}</button>\n</form>\n", escaped(button)));
-    let mark = if again.wrong.is_empty() { "" } else { "Not sent yet: " };
+    let mark = if is_again { "Not sent yet: " } else { "" };
     document(&format!("{mark}{}", title(form)), STYLE, &body)
 }
 
@@ -143,6 +143,8 @@ struct Shown<'s> {
     field: &'s Field,
     sent: Vec<&'s str>,
     wrong: Option<&'s Wrong>,
+    /// It was sent before.
+    is_again: bool,
 }
 
 impl Shown<'_> {
@@ -210,7 +212,9 @@ impl Shown<'_> {
         let types = self.form.uploads.iter().flat_map(|uploads| &uploads.types).map(ToString::to_string).collect::<Vec<_>>().join(",");
         let accept = if types.is_empty() { String::new() } else { format!(" accept=\"{}\"", escaped(&types)) };
         let multiple = if multiple { " multiple" } else { "" };
-        self.around(&format!("<input type=\"file\" id=\"f-{name}\" name=\"{name}\"{accept}{multiple}{}>\n", self.common()))
+        // Browsers do not fill a file in again.
+        let again = if self.is_again { "<p class=\"hint\">If you had chosen a file, choose it again.</p>\n" } else { "" };
+        self.around(&format!("{again}<input type=\"file\" id=\"f-{name}\" name=\"{name}\"{accept}{multiple}{}>\n", self.common()))
     }
 
     /// Several that belong together.

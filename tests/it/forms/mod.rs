@@ -3,6 +3,7 @@
 mod bytes;
 mod files;
 mod page;
+mod process;
 
 use std::time::Duration;
 
