@@ -230,10 +230,13 @@ fn each_slip_at_the_top_is_rejected() {
     trigger(true, "{event: {type: order.paid, if: event.body.ok}}");
     trigger(true, "{run: {workflow: other, outcome: [failed, canceled]}}");
     trigger(true, "{run: {workflow: other, outcome: failed}}");
-    trigger(true, "{form: {path: a, redirect: /, honeypot: b, uploads: {max: 1MiB, count: 3, types: [image/*, .csv]}, cors: '*'}}");
     trigger(
         true,
-        "{form: {path: 'a/{b}', redirect: 'https://a.example/b?c=d', uploads: {types: image/png}, cors: ['https://a.example:8443']}}",
+        "{form: {path: a, redirect: /, honeypot: b, uploads: {max: 1MiB, count: 3, types: [image/*, .csv]}, cors: {origins: '*'}}}",
+    );
+    trigger(
+        true,
+        "{form: {path: 'a/{b}', redirect: 'https://a.example/b?c=d', uploads: {types: image/png}, cors: {origins: ['https://a.example:8443']}}}",
     );
     trigger(
         true,
@@ -253,8 +256,9 @@ fn each_slip_at_the_top_is_rejected() {
         "{form: {path: a, title: b}}",
         "{form: {path: a, uploads: {types: [png]}}}",
         "{form: {path: a, uploads: {count: 101}}}",
-        "{form: {path: a, cors: https://a.example/b}}",
-        "{form: {path: a, cors: []}}",
+        "{form: {path: a, cors: https://a.example}}",
+        "{form: {path: a, cors: {origins: https://a.example/b}}}",
+        "{form: {path: a, cors: {origins: []}}}",
         "{form: {path: a, fields: {}}}",
         "{form: {path: a, fields: [a]}}",
         "{form: {path: a, fields: {a-b: text}}}",

@@ -17,7 +17,7 @@ pub struct Form {
     /// The files it takes; none when absent.
     pub uploads: Option<Uploads>,
     /// Other sites whose scripts may send it and read the answer, and that may show it in a frame.
-    pub cors: Cors,
+    pub cors: Sites,
     /// The most that its texts may take together, in bytes; the server's limit when absent.
     pub body_limit_bytes: Option<usize>,
     /// When a repeat is recognised.
@@ -84,23 +84,23 @@ impl fmt::Display for FileType {
 
 /// Which sites' scripts may send a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cors {
+pub enum Sites {
     /// None but its own.
     None,
     /// Every site's.
     All,
     /// These: `https://www.example.com`.
-    Origins(Vec<Arc<str>>),
+    These(Vec<Arc<str>>),
 }
 
-impl Cors {
+impl Sites {
     /// Whether a site is among them.
     #[must_use]
     pub fn allows(&self, origin: &str) -> bool {
         match self {
             Self::None => false,
             Self::All => true,
-            Self::Origins(origins) => origins.iter().any(|known| **known == *origin),
+            Self::These(origins) => origins.iter().any(|known| **known == *origin),
         }
     }
 }

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use super::{ProblemResponse, Web};
-use crate::domain::workflow::{Cors, Form};
+use crate::domain::workflow::{Form, Sites};
 use crate::intake::Refusal;
 use crate::intake::form::{Again, Broken, Door, Draft, Sent};
 use bytes::Bytes;
@@ -177,7 +177,7 @@ impl Reader {
     /// Nothing of it is kept or told to other sites; no script runs, nothing is loaded; frames and scripts of other sites only
     /// where the form allows them.
     fn dressed(&self, form: Option<&Form>, mut response: Response) -> Response {
-        let cors = form.map_or(&Cors::None, |form| &form.cors);
+        let cors = form.map_or(&Sites::None, |form| &form.cors);
         let headers = response.headers_mut();
         for (name, value) in [
             (header::CACHE_CONTROL, "no-store"),
@@ -187,16 +187,16 @@ impl Reader {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        if *cors == Cors::None {
+        if *cors == Sites::None {
             headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         }
         if let Ok(policy) = HeaderValue::from_str(&page::content_security_policy(form)) {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
         let allowed = match (cors, &self.origin) {
-            (Cors::All, Some(_)) => Some("*".to_owned()),
-            (Cors::Origins(_), Some(origin)) if cors.allows(origin) => Some(origin.clone()),
-            (Cors::None | Cors::All | Cors::Origins(_), _) => None,
+            (Sites::All, Some(_)) => Some("*".to_owned()),
+            (Sites::These(_), Some(origin)) if cors.allows(origin) => Some(origin.clone()),
+            (Sites::None | Sites::All | Sites::These(_), _) => None,
         };
         if let Some(Ok(value)) = allowed.map(HeaderValue::try_from) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use axum::response::Html;
 use http::StatusCode;
 
-use crate::domain::workflow::{Choice, Cors, Field, FieldKind, Form, Length};
+use crate::domain::workflow::{Choice, Field, FieldKind, Form, Length, Sites};
 use crate::intake::form::{Again, STAMP_FIELD};
 use crate::web::html::{document, escaped, sentence, style_source};
 use crate::workflow::filled::Wrong;
@@ -23,9 +23,9 @@ pub(super) fn content_security_policy(form: Option<&Form>) -> String {
     let elsewhere = form.and_then(|form| form.redirect.as_deref()).filter(|redirect| !redirect.starts_with('/'));
     let target = elsewhere.map(|redirect| format!(" {}", origin(redirect))).unwrap_or_default();
     let frames = match form.map(|form| &form.cors) {
-        None | Some(Cors::None) => "'none'".to_owned(),
-        Some(Cors::All) => "*".to_owned(),
-        Some(Cors::Origins(origins)) => origins.join(" "),
+        None | Some(Sites::None) => "'none'".to_owned(),
+        Some(Sites::All) => "*".to_owned(),
+        Some(Sites::These(origins)) => origins.join(" "),
     };
     let style = style_source(STYLE);
     format!("default-src 'none'; style-src {style}; form-action 'self'{target}; frame-ancestors {frames}; base-uri 'none'")

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::read::{list, size, text, whole};
 use super::triggers::{read_dedupe, read_limits};
 use super::{At, Fields, FormFile, Report, form_fields};
-use crate::domain::workflow::{Cors, Field, FieldKind, FileType, Uploads, Words};
+use crate::domain::workflow::{Field, FieldKind, FileType, Sites, Uploads, Words};
 use crate::workflow::problem::codes;
 use crate::workflow::yaml::{Entry, Kind, Node};
 
@@ -27,7 +27,7 @@ pub(super) fn read_form(entry: &Entry, report: &mut Report) -> Option<FormFile> 
     let filled = fields.entry("fields").and_then(|entry| form_fields::read_fields(entry, report));
     let honeypot = fields.optional("honeypot").and_then(|node| read_honeypot(node, filled.as_deref(), report));
     let mut uploads = fields.entry("uploads").and_then(|entry| read_uploads(entry, report));
-    let cors = fields.optional("cors").map_or(Cors::None, |node| read_cors(node, report));
+    let cors = fields.entry("cors").and_then(|entry| read_cors(entry, report)).unwrap_or(Sites::None);
     let body_limit_bytes = fields.entry("limits").and_then(|entry| read_limits(entry, report));
     let dedupe = fields.entry("dedupe").and_then(|entry| read_dedupe(entry, report));
     let is_served = fields.has("fields");
@@ -146,16 +146,21 @@ fn read_type(node: &Node, report: &mut Report) -> Option<FileType> {
     found
 }
 
-fn read_cors(node: &Node, report: &mut Report) -> Cors {
-    if node.as_text() == Some("*") {
-        return Cors::All;
+fn read_cors(entry: &Entry, report: &mut Report) -> Option<Sites> {
+    let mut fields = Fields::open_as(&entry.value, "`cors`", entry.span, "cors: {origins: [https://www.example.com]}", report)?;
+    let node = fields.required("origins", "[https://www.example.com]", report);
+    fields.close(report);
+    let items = texts(node?, "origins", "https://www.example.com", report);
+    if let [only] = items
+        && only.as_text() == Some("*")
+    {
+        return Some(Sites::All);
     }
-    let origins = texts(node, "cors", "\"https://www.example.com\"", report);
-    Cors::Origins(origins.iter().filter_map(|item| read_origin(item, report)).collect())
+    Some(Sites::These(items.iter().filter_map(|item| read_origin(item, report)).collect()))
 }
 
 fn read_origin(node: &Node, report: &mut Report) -> Option<Arc<str>> {
-    let At { value, span } = text(node, "cors", report)?;
+    let At { value, span } = text(node, "origins", report)?;
     let host = value.split_once("://").map_or("", |(_, host)| host);
     let why = match check_origin("", &value) {
         Ok(()) if host.contains(['/', '?', '#']) => Some("a site is told by its name alone, without a path".to_owned()),
@@ -164,8 +169,8 @@ fn read_origin(node: &Node, report: &mut Report) -> Option<Arc<str>> {
         Err(why) => Some(why),
     };
     if let Some(why) = why {
-        let help = "write the site as browsers do, as in `cors: https://www.example.com`, several in a list, or `cors: \"*\"` for all";
-        report.error(codes::BAD_VALUE, span, format!("`cors`: `{value}`: {why}"), help);
+        let help = "write scheme and host and nothing after them, as in `https://www.example.com`; `\"*\"` alone stands for all";
+        report.error(codes::BAD_VALUE, span, format!("`origins`: `{value}`: {why}"), help);
         return None;
     }
     Some(value)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::outline::set;
 use super::words::{brief, duration};
 use super::{RouteOutline, TriggerOutline};
-use crate::domain::workflow::{Cors, Dedupe, Field, FieldKind, Form, Length, Uploads, Words};
+use crate::domain::workflow::{Dedupe, Field, FieldKind, Form, Length, Sites, Uploads, Words};
 
 /// How the sender of a form is known, where a route says so: it is for everybody.
 const PUBLIC: &str = "form";
@@ -17,9 +17,9 @@ pub(super) fn form(form: &Form) -> TriggerOutline {
     let Words { title, description, button, thanks } = words;
     let text = |text: &Option<std::sync::Arc<str>>| text.as_ref().map(|text| brief(text));
     let cors = match cors {
-        Cors::None => None,
-        Cors::All => Some("*".to_owned()),
-        Cors::Origins(origins) => Some(origins.join(", ")),
+        Sites::None => None,
+        Sites::All => Some("*".to_owned()),
+        Sites::These(origins) => Some(origins.join(", ")),
     };
     let mut settings = set([
         ("redirect", text(redirect)),

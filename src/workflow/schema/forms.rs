@@ -59,7 +59,15 @@ fn form() -> Value {
             "thanks": words("When the form was taken and there is no `redirect`."),
             "cors": {
                 "description": "Sites whose scripts may send it, and that may show it in a frame.",
-                "anyOf": [{"const": "*"}, origin, {"type": "array", "minItems": 1, "maxItems": FORM_LISTS, "items": origin}],
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["origins"],
+                "properties": {"origins": {"anyOf": [
+                    {"const": "*"},
+                    {"const": ["*"]},
+                    origin,
+                    {"type": "array", "minItems": 1, "maxItems": FORM_LISTS, "items": origin},
+                ]}},
             },
             "limits": limits("The most that its texts may take together."),
             "dedupe": dedupe(),

@@ -219,7 +219,8 @@ async fn a_person_is_told_on_a_page_and_a_script_as_a_problem() {
 #[tokio::test]
 async fn scripts_of_named_sites_may_send_and_others_may_not_read() {
     let site = "https://www.example.com";
-    let (app, _project) = app(&PLAIN.replace("redirect:", "cors: [https://www.example.com, http://localhost:3000]\n      redirect:")).await;
+    let (app, _project) =
+        app(&PLAIN.replace("redirect:", "cors: {origins: [https://www.example.com, http://localhost:3000]}\n      redirect:")).await;
     let from = async |origin: &str, method: reqwest::Method| {
         let request = app.http.request(method, format!("{}/forms/join/news", app.url)).header("origin", origin);
         let request = request.header("access-control-request-method", "POST").header("accept", "application/json");

@@ -120,7 +120,7 @@ async fn a_page_that_is_old_or_not_ours_is_shown_again_with_what_was_written() {
 
 #[tokio::test]
 async fn another_site_that_may_sends_its_own_page() {
-    let (app, _project) = app(&SERVED.replace("title:", "cors: https://www.example.com\n      title:")).await;
+    let (app, _project) = app(&SERVED.replace("title:", "cors: {origins: https://www.example.com}\n      title:")).await;
     let send = async |origin: &str| {
         let request = request(&app, reqwest::Method::POST, "contact").header("origin", origin);
         app.send(request.form(&FINE)).await.status

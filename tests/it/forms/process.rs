@@ -21,7 +21,7 @@ steps:
 
 const OPEN: &str = "
 when:
-  - form: {path: ask, cors: '*'}
+  - form: {path: ask, cors: {origins: '*'}}
 steps:
   - stop: event.body.question
 ";

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{At, DedupeFile};
-use crate::domain::workflow::{Cors, Field, Uploads, Words};
+use crate::domain::workflow::{Field, Sites, Uploads, Words};
 
 /// A `form` trigger.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +17,7 @@ pub struct FormFile {
     /// `uploads`.
     pub uploads: Option<Uploads>,
     /// `cors`.
-    pub cors: Cors,
+    pub cors: Sites,
     /// `limits.body`.
     pub body_limit_bytes: Option<usize>,
     /// `dedupe`.

@@ -12,7 +12,7 @@ when:
       redirect: /thanks
       honeypot: website
       uploads: {max: 1MiB, count: 2, types: [image/png, 'audio/*', .csv]}
-      cors: [https://a.example, https://b.example]
+      cors: {origins: [https://a.example, https://b.example]}
       limits: {body: 2KiB}
       dedupe: {key: event.body.email, within: 1h}
       title: Apply
@@ -32,7 +32,10 @@ fn every_key_of_a_form_is_told() {
     let project = project(&[("a", FULL)]);
     let trigger = &project.workflows[0].triggers[0];
     let route = trigger.route.as_ref().unwrap();
-    assert_eq!((route.path.as_str(), route.methods.join(" "), route.verify.as_str()), ("/forms/apply/{job}", "GET POST".to_owned(), "form"));
+    assert_eq!(
+        (route.path.as_str(), route.methods.join(" "), route.verify.as_str()),
+        ("/forms/apply/{job}", "GET POST".to_owned(), "form")
+    );
     let expected = BTreeMap::from([
         ("redirect", "/thanks"),
         ("honeypot", "website"),

@@ -46,6 +46,7 @@ cases:
     let words = "wrong: the form would not take this: email: Write an address such as ada@example.com. \
                  age: Write a number, with digits and a point. cv: Choose a file.\n";
     assert_eq!(said(FORM, cases), words);
-    let none = said("when: [manual]\nsteps: [{stop: '1'}]\n", "cases:\n  - {name: a, event: {form: {a: b}}, expect: {status: succeeded}}\n");
+    let none =
+        said("when: [manual]\nsteps: [{stop: '1'}]\n", "cases:\n  - {name: a, event: {form: {a: b}}, expect: {status: succeeded}}\n");
     assert_eq!(none, "a: `event.form` is for a workflow with a `form` trigger; write `body`\n");
 }
