@@ -33,12 +33,15 @@ impl Reading<'_> {
         let boundary = boundary.ok_or_else(|| Refusal::Unreadable("its content type has no `boundary`".to_owned()))?;
         let allowance = body.allowance();
         let limits = SizeLimit::new().whole_stream(u64::try_from(whole_bytes).unwrap_or(u64::MAX));
+        // All that a form without parts consists of: its end, and a line break.
+        let empty_bytes = boundary.len() + 6;
         let mut multipart = Multipart::with_constraints(body, boundary, Constraints::new().size_limit(limits));
         let mut parts = Parts::default();
-        let mut left_bytes = self.texts_bytes;
+        let (mut left_bytes, mut is_empty) = (self.texts_bytes, true);
         loop {
             allowance.renew();
-            let Some(field) = multipart.next_field().await.map_err(refusal)? else { return Ok(parts) };
+            let Some(field) = multipart.next_field().await.map_err(refusal)? else { break };
+            is_empty = false;
             let name = unescaped(field.name().ok_or_else(|| Refusal::Unreadable("a part of it has no name".to_owned()))?);
             if VALUES_LIMIT <= parts.pairs.len() {
                 return Err(Refusal::Unreadable(format!("it has more than {VALUES_LIMIT} values")));
@@ -51,6 +54,10 @@ impl Reading<'_> {
                 parts.pairs.push((name, text));
             }
         }
+        if is_empty && empty_bytes < allowance.came() {
+            return Err(Refusal::Unreadable("nothing in it begins with its boundary".to_owned()));
+        }
+        Ok(parts)
     }
 
     async fn text(&self, mut field: Field<'_>, allowance: &Allowance, left_bytes: &mut usize) -> Result<String, Refusal> {

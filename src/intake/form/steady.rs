@@ -29,18 +29,27 @@ pub enum Broken {
     Allowance,
 }
 
-/// How much may still come before something has to be given on.
-#[derive(Debug, Clone)]
-pub(super) struct Allowance(Arc<AtomicUsize>);
+/// How much may still come before something has to be given on, and how much has come.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Allowance {
+    left: Arc<AtomicUsize>,
+    came: Arc<AtomicUsize>,
+}
 
 impl Allowance {
     /// The whole of it again.
     pub(super) fn renew(&self) {
-        self.0.store(ALLOWANCE_BYTES, Ordering::Relaxed);
+        self.left.store(ALLOWANCE_BYTES, Ordering::Relaxed);
+    }
+
+    /// How many bytes have come.
+    pub(super) fn came(&self) -> usize {
+        self.came.load(Ordering::Relaxed)
     }
 
     fn take(&self, bytes: usize) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+        self.came.fetch_add(bytes, Ordering::Relaxed);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
     }
 }
 
@@ -55,7 +64,7 @@ pub(super) struct Steady {
 impl Steady {
     pub(super) fn new<E: fmt::Display + Send + 'static>(body: impl Stream<Item = Result<Bytes, E>> + Send + 'static) -> Self {
         let body = Box::pin(body.map(|piece| piece.map_err(|error| Broken::Body(error.to_string()))));
-        let allowance = Allowance(Arc::default());
+        let allowance = Allowance::default();
         allowance.renew();
         Self { body, rest: Bytes::new(), allowance, rests: false }
     }

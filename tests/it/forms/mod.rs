@@ -1,6 +1,7 @@
 //! Forms over real HTTP: what a browser sends, what it is shown, and what is stored.
 
 mod bytes;
+mod corpus;
 mod files;
 mod page;
 mod process;
