@@ -114,7 +114,7 @@ async fn fill(store: &dyn Store, revision: Revision, runs: std::ops::Range<u64>,
         let new = NewRun::new(run_id(n), "main".into(), revision);
         writes.push(Write::Accept(Accept { event, dedupe: None, runs: vec![new], cursor: None, topic: None }));
         let waits = Entry { at: Timestamp(1_000), fact: Fact::WaitBegan { step: Address::new("0"), until: due(n) } };
-        writes.push(Write::Commit(Commit { wake: Some(due(n)), ..Commit::new(run_id(n), epoch, 0, vec![waits], Status::Waiting) }));
+        writes.push(Write::from(Commit { wake: Some(due(n)), ..Commit::new(run_id(n), epoch, 0, vec![waits], Status::Waiting) }));
         if n % AT_ONCE == 0 || n + 1 == runs.end {
             store.write(std::mem::take(&mut writes)).await.unwrap();
         }

@@ -2,7 +2,8 @@
 //! in the same run. Prints figures and ratios, and judges nothing.
 //!
 //! The server, the floor and the sink of calls are processes of their own; this process sends.
-//! `-- --quick` measures less; `-- --only TEXT` measures the scenarios whose line holds the text.
+//! `-- --quick` measures less; `-- --only TEXT` measures the scenarios whose line holds the text;
+//! `-- --beside PATH` measures another build of the binary right after each line, to compare the two.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -25,9 +26,10 @@ fn main() {
         Some("--serve-sink") => floor::serve(floor::answer),
         _ => {
             let quick = arguments.iter().any(|argument| argument == "--quick");
-            let only = arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1)).cloned();
+            let value = |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1)).cloned();
             let seconds = if quick { 2 } else { 8 };
-            scenarios::measure(&scenarios::Plan { time: Duration::from_secs(seconds), quick, only });
+            let binaries = std::iter::once(env!("CARGO_BIN_EXE_hence").to_owned()).chain(value("--beside")).collect();
+            scenarios::measure(&scenarios::Plan { time: Duration::from_secs(seconds), quick, only: value("--only"), binaries });
         }
     }
 }

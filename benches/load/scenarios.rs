@@ -11,7 +11,10 @@ use super::server::{Server, disk_bytes};
 pub(crate) struct Plan {
     pub(crate) time: Duration,
     pub(crate) quick: bool,
+    /// Only lines that hold this text.
     pub(crate) only: Option<String>,
+    /// The builds that are measured.
+    pub(crate) binaries: Vec<String>,
 }
 
 /// One line.
@@ -76,7 +79,10 @@ pub(crate) fn measure(plan: &Plan) {
         }
         let body = project::body(scenario.body_bytes);
         let bare = send(floor.address, &request("/hooks/work", &body), scenario.connections, plan.time / 2);
-        line(&scenario, &measured(&scenario, &body, sink.address, plan.time), &bare);
+        for (nth, binary) in plan.binaries.iter().enumerate() {
+            let name = format!("{}{}", if nth == 0 { "" } else { "(beside) " }, scenario.name());
+            line(&name, &measured(binary, &scenario, &body, sink.address, plan.time), &bare);
+        }
     }
 }
 
@@ -87,11 +93,11 @@ struct Measured {
     disk_bytes: f64,
 }
 
-fn measured(scenario: &Scenario, body: &str, sink: std::net::SocketAddr, time: Duration) -> Measured {
+fn measured(binary: &str, scenario: &Scenario, body: &str, sink: std::net::SocketAddr, time: Duration) -> Measured {
     let folder = tempfile::tempdir().unwrap();
     let (dir, data) = (folder.path().join("project"), folder.path().join("data"));
     let path = project::write(&dir, scenario.work, scenario.workflows, sink);
-    let server = Server::hence(&dir, &data, scenario.engine);
+    let server = Server::hence(binary, &dir, &data, scenario.engine);
     let request = request(path, body);
     // Connections are opened, caches filled, the file grown.
     send(server.address, &request, scenario.connections, time / 8);
@@ -107,11 +113,11 @@ fn measured(scenario: &Scenario, body: &str, sink: std::net::SocketAddr, time: D
     }
 }
 
-fn line(scenario: &Scenario, measured: &Measured, bare: &Sent) {
+fn line(name: &str, measured: &Measured, bare: &Sent) {
     let Measured { sent, cpu_micros, resident_mib, disk_bytes } = measured;
     println!(
         "| {} | {:.0} | {:.1} % of {:.0} | {:.2} | {:.2} | {:.2} | {cpu_micros:.0} | {resident_mib:.0} | {disk_bytes:.0} | {} |",
-        scenario.name(),
+        name,
         sent.per_second(),
         100.0 * sent.per_second() / bare.per_second(),
         bare.per_second(),

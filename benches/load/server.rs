@@ -23,9 +23,9 @@ impl Server {
     }
 
     /// `hence serve`.
-    pub(crate) fn hence(project: &Path, data: &Path, engine: &str) -> Self {
+    pub(crate) fn hence(binary: &str, project: &Path, data: &Path, engine: &str) -> Self {
         let store = if engine == "memory" { "memory:".to_owned() } else { format!("{engine}://{}", data.display()) };
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hence"))
+        let mut child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "json", "--store", &store, "--data"])
             .arg(data)
             .arg(project)

@@ -1,5 +1,7 @@
 //! Makes what a run did durable.
 
+use std::sync::Arc;
+
 use super::Stop;
 use super::drive::{AGAIN, Driver};
 use crate::domain::journal::Outcome;
@@ -46,11 +48,12 @@ impl Driver<'_> {
         if status.is_final() {
             cancels.extend(self.run.children());
         }
-        let commit = Commit { run: self.run.id, epoch: self.executor.epoch, from, entries, status, wake, error, emits, cancels, listens };
+        let commit =
+            Arc::new(Commit { run: self.run.id, epoch: self.executor.epoch, from, entries, status, wake, error, emits, cancels, listens });
         let mut told = false;
         let after = self.run.len;
         loop {
-            match self.executor.journal.commit(commit.clone()).await {
+            match self.executor.journal.commit(Arc::clone(&commit)).await {
                 // The write that seemed to fail had reached the disk.
                 Err(CommitError::Conflict { len, .. }) if told && len == after => {
                     self.executor.journal.answers().tell(commit.run, &commit.entries);

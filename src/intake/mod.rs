@@ -17,8 +17,8 @@ use crate::domain::id::{EventId, RunId};
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Trigger;
-use crate::script::check_body;
-use crate::store::{Accept, Accepted, CommitError, Cursor, DedupeKey, Journal, StoreError};
+use crate::script::{Uses, check_body};
+use crate::store::{Accept, Accepted, Caller, CommitError, Cursor, DedupeKey, Journal, StoreError};
 use crate::workflow::catalog::{Current, Loaded};
 use crate::workflow::matching;
 use crate::workflow::start;
@@ -170,6 +170,14 @@ pub struct Arrival {
     pub topic: Option<Arc<str>>,
 }
 
+/// What was taken in.
+struct Taken {
+    receipt: Receipt,
+    event: Arc<Event>,
+    /// Whoever sent it waits for what its runs say.
+    caller: Option<Caller>,
+}
+
 /// How a repeat is recognised.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Dedupe {
@@ -192,14 +200,15 @@ impl Intake {
     /// # Errors
     /// When the body cannot be read or the store would not take it. Nothing is stored then.
     pub async fn submit(&self, arrival: Arrival, targets: &[Target]) -> Result<Receipt, Refusal> {
-        self.take_in(arrival, targets).await.map(|(receipt, _)| receipt)
+        self.take_in(arrival, targets).await.map(|taken| taken.receipt)
     }
 
-    /// The same, with the event as it was read.
-    async fn take_in(&self, arrival: Arrival, targets: &[Target]) -> Result<(Receipt, Arc<Event>), Refusal> {
+    /// The same, with the event as it was read, and with who waits for an answer.
+    async fn take_in(&self, arrival: Arrival, targets: &[Target]) -> Result<Taken, Refusal> {
         let Arrival { head, body, dedupe, cursor, topic } = arrival;
         let mut event = Event::new(head, body);
-        check_body(&event).map_err(Refusal::Unreadable)?;
+        let uses = targets.iter().map(|target| target.loaded.uses).fold(Uses::NOTHING, Uses::or);
+        check_body(&event, uses).map_err(Refusal::Unreadable)?;
         let dedupe = match dedupe {
             Dedupe::Key(key) => Some(key),
             Dedupe::Hook => targets.iter().find_map(|target| hook_key(target, &event)),
@@ -208,12 +217,13 @@ impl Intake {
         let (runs, matches) = start::consider_all(concerned, &event, || self.ids.run(event.head.received), &self.secrets);
         event.head.matches = matches;
         let event = Arc::new(event);
+        let caller = self.listen(targets, &runs);
         let accepted = self.journal.accept(Accept { event: Arc::clone(&event), dedupe, runs, cursor, topic }).await?;
         let receipt = match accepted {
             Accepted::New { matches, .. } => Receipt { event: event.head.id, matches, duplicate: false },
             Accepted::Duplicate { event, matches } => Receipt { event, matches, duplicate: true },
         };
-        Ok((receipt, event))
+        Ok(Taken { receipt, event, caller })
     }
 
     /// Starts a workflow by hand. `event` is the body, JSON.

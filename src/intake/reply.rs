@@ -7,14 +7,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Intake, Receipt, Target};
 use crate::domain::Value;
-use crate::domain::event::{Event, EventHead, MatchResult};
+use crate::domain::admission::NewRun;
+use crate::domain::event::{Event, EventHead};
 use crate::domain::id::RunId;
-use crate::domain::journal::{Fact, Outcome};
+use crate::domain::journal::Outcome;
 use crate::domain::response::Response;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Reply, Trigger};
 use crate::script::Scope;
-use crate::store::StoreError;
+use crate::store::{Caller, Said, StoreError};
 use crate::workflow::evaluate;
 
 /// What came of a request to a hook.
@@ -41,8 +42,10 @@ pub enum Replied {
 #[derive(Debug)]
 pub struct Waiting {
     /// Never empty.
-    pub runs: Vec<RunId>,
+    runs: Vec<RunId>,
     until: Timestamp,
+    /// Listens since before the runs were stored: whatever they say is heard.
+    caller: Option<Caller>,
 }
 
 /// What runs answer.
@@ -58,13 +61,8 @@ pub enum RunAnswer {
 
 impl Intake {
     /// What the hook that took this event says about its answer.
-    pub(super) fn reply(&self, receipt: &Receipt, event: &Event, targets: &[Target]) -> Replied {
-        let said = |target: &Target| match target.trigger()? {
-            Trigger::Webhook(hook) => hook.respond.clone(),
-            Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
-        };
-        let saying: Vec<(&Target, Reply)> = targets.iter().filter_map(|target| Some((target, said(target)?))).collect();
-        match saying.first() {
+    pub(super) fn reply(&self, receipt: &Receipt, event: &Event, targets: &[Target], caller: Option<Caller>) -> Replied {
+        match targets.iter().find_map(|target| Some((target, said(target)?))) {
             None => Replied::Receipt,
             Some((target, Reply::Fixed(respond))) => {
                 // A repeat is answered like the first one, whose name it has.
@@ -81,26 +79,44 @@ impl Intake {
                 )
             }
             Some((_, Reply::Wait(within))) => {
-                let waits = |workflow: &str| saying.iter().any(|(target, _)| *target.loaded.workflow.name == *workflow);
-                let runs: Vec<RunId> = receipt.runs().filter(|(workflow, _)| waits(workflow)).map(|(_, run)| run).collect();
+                let runs: Vec<RunId> = receipt.runs().filter(|(workflow, _)| may_answer(targets, workflow)).map(|(_, run)| run).collect();
                 let until = event.head.received.after(*within);
-                if runs.is_empty() { Replied::Receipt } else { Replied::Wait(Waiting { runs, until }) }
+                if runs.is_empty() { Replied::Receipt } else { Replied::Wait(Waiting { runs, until, caller }) }
             }
         }
     }
 
+    /// Begins to wait for those of these runs that the caller of their hook wants to hear of, before they are stored.
+    pub(super) fn listen(&self, targets: &[Target], runs: &[NewRun]) -> Option<Caller> {
+        if !targets.iter().any(|target| matches!(said(target), Some(Reply::Wait(_)))) {
+            return None;
+        }
+        let runs: Vec<RunId> = runs.iter().filter(|run| may_answer(targets, &run.workflow)).map(|run| run.id).collect();
+        if runs.is_empty() { None } else { self.journal.answers().wait(runs) }
+    }
+
     /// Waits for an answer. Nothing when it takes too long, the server stops, or too many wait already.
-    pub async fn answer(&self, waiting: &Waiting, stopping: &CancellationToken) -> Option<RunAnswer> {
-        let caller = self.journal.answers().wait(waiting.runs.clone())?;
-        let mut late = self.clock.sleep_until(waiting.until);
-        loop {
-            // Looked at after the wait has begun: nothing comes unseen.
-            if let Some(answer) = self.known_answer(waiting).await {
-                return Some(answer);
+    pub async fn answer(&self, waiting: Waiting, stopping: &CancellationToken) -> Option<RunAnswer> {
+        let Waiting { runs, until, caller } = waiting;
+        let mut heard = Heard::new(runs);
+        let mut caller = match caller {
+            Some(caller) if caller.runs() == heard.runs => caller,
+            // The event went into a run that was there before, which may have said something.
+            _ => {
+                let caller = self.journal.answers().wait(heard.runs.clone())?;
+                if let Some(answer) = self.look(&mut heard).await {
+                    return Some(answer);
+                }
+                caller
             }
+        };
+        let mut late = self.clock.sleep_until(until);
+        loop {
             tokio::select! {
                 biased;
-                () = caller.told() => {}
+                (run, said) = caller.said() => if let Some(answer) = heard.take(run, said) {
+                    return Some(self.masked(answer));
+                },
                 () = &mut late => return None,
                 () = stopping.cancelled() => return None,
             }
@@ -108,52 +124,84 @@ impl Intake {
     }
 
     /// What has been answered by now, as it is stored.
-    pub async fn known_answer(&self, waiting: &Waiting) -> Option<RunAnswer> {
-        let mut found = self.stored_answer(&waiting.runs).await.unwrap_or_else(|error| {
-            tracing::error!(error = %error, "the answer of a run cannot be read now; the caller gets the receipt when its time is over");
-            None
-        });
-        match &mut found {
-            Some(RunAnswer::Response(response)) => self.secrets.mask_text(&mut response.body),
-            Some(RunAnswer::Output(output)) => self.secrets.mask_value(output),
-            Some(RunAnswer::Failed(_)) | None => {}
-        }
-        found
+    pub async fn known_answer(&self, waiting: Waiting) -> Option<RunAnswer> {
+        self.look(&mut Heard::new(waiting.runs)).await
     }
 
-    /// The first `respond` counts; without one, how the runs ended, once all have.
-    async fn stored_answer(&self, runs: &[RunId]) -> Result<Option<RunAnswer>, StoreError> {
-        let (mut output, mut failed, mut ended) = (None, None, 0);
-        for run in runs {
-            for entry in self.journal.store().facts(*run).await? {
-                match entry.fact {
-                    Fact::Responded { response, .. } => return Ok(Some(RunAnswer::Response(Arc::unwrap_or_clone(response)))),
-                    Fact::RunFinished { outcome: Outcome::Succeeded { output: last } } => {
-                        output.get_or_insert_with(|| Arc::unwrap_or_clone(last));
-                        ended += 1;
-                    }
-                    Fact::RunFinished { outcome: Outcome::Failed { .. } | Outcome::Canceled } => {
-                        failed.get_or_insert(*run);
-                        ended += 1;
-                    }
-                    _ => {}
+    async fn look(&self, heard: &mut Heard) -> Option<RunAnswer> {
+        match self.stored_answer(heard).await {
+            Ok(found) => found.map(|answer| self.masked(answer)),
+            Err(error) => {
+                tracing::error!(error = %error, "the answer of a run cannot be read now; the caller gets the receipt when its time is over");
+                None
+            }
+        }
+    }
+
+    fn masked(&self, mut answer: RunAnswer) -> RunAnswer {
+        match &mut answer {
+            RunAnswer::Response(response) => self.secrets.mask_text(&mut response.body),
+            RunAnswer::Output(output) => self.secrets.mask_value(output),
+            RunAnswer::Failed(_) => {}
+        }
+        answer
+    }
+
+    async fn stored_answer(&self, heard: &mut Heard) -> Result<Option<RunAnswer>, StoreError> {
+        for run in heard.runs.clone() {
+            for said in self.journal.store().facts(run).await?.iter().filter_map(|entry| Said::of(&entry.fact)) {
+                if let Some(answer) = heard.take(run, said) {
+                    return Ok(Some(answer));
                 }
             }
         }
-        if ended < runs.len() {
-            return Ok(None);
-        }
-        Ok(output.map(RunAnswer::Output).or(failed.map(RunAnswer::Failed)))
+        Ok(None)
     }
 }
 
-impl Received {
-    /// The first run that the event started, if any.
-    #[must_use]
-    pub fn first_run(&self) -> Option<RunId> {
-        self.receipt.matches.iter().find_map(|found| match found.result {
-            MatchResult::Run(run) => Some(run),
-            MatchResult::NotMatched(_) => None,
-        })
+/// What the trigger says about the answer.
+fn said(target: &Target) -> Option<&Reply> {
+    match target.trigger()? {
+        Trigger::Webhook(hook) => hook.respond.as_ref(),
+        Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
+    }
+}
+
+fn may_answer(targets: &[Target], workflow: &str) -> bool {
+    targets.iter().any(|target| said(target).is_some() && *target.loaded.workflow.name == *workflow)
+}
+
+/// What the runs have said so far.
+struct Heard {
+    runs: Vec<RunId>,
+    ended: Vec<(RunId, Outcome)>,
+}
+
+impl Heard {
+    fn new(runs: Vec<RunId>) -> Self {
+        Self { runs, ended: Vec::new() }
+    }
+
+    /// The first `respond` counts; without one, how the runs ended, once all have.
+    fn take(&mut self, run: RunId, said: Said) -> Option<RunAnswer> {
+        match said {
+            Said::Response(response) => return Some(RunAnswer::Response(Arc::unwrap_or_clone(response))),
+            Said::Ended(outcome) => {
+                if self.ended.iter().all(|(ended, _)| *ended != run) {
+                    self.ended.push((run, outcome));
+                }
+            }
+        }
+        if self.ended.len() < self.runs.len() {
+            return None;
+        }
+        // In the order in which the runs were started.
+        self.ended.sort_by_key(|(run, _)| self.runs.iter().position(|known| known == run));
+        let first = self.runs.first().copied();
+        let output = self.ended.drain(..).find_map(|(_, outcome)| match outcome {
+            Outcome::Succeeded { output } => Some(RunAnswer::Output(Arc::unwrap_or_clone(output))),
+            Outcome::Failed { .. } | Outcome::Canceled => None,
+        });
+        output.or(first.map(RunAnswer::Failed))
     }
 }

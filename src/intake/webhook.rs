@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-use super::{Arrival, Dedupe, Intake, Received, Refusal, Target, verify};
+use super::{Arrival, Dedupe, Intake, Received, Refusal, Taken, Target, verify};
 use crate::domain::event::Source;
 use crate::domain::workflow::{Trigger, Verify, Webhook};
 use crate::workflow::matching::{self, NoHook};
@@ -68,8 +68,8 @@ impl Intake {
         head.path = path;
         head.params = params;
         let arrival = Arrival { head, body, dedupe: Dedupe::Hook, cursor: None, topic: None };
-        let (receipt, event) = self.take_in(arrival, &targets).await?;
-        let reply = self.reply(&receipt, &event, &targets);
+        let Taken { receipt, event, caller } = self.take_in(arrival, &targets).await?;
+        let reply = self.reply(&receipt, &event, &targets, caller);
         Ok(Received { receipt, reply })
     }
 }

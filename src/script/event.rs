@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use rhai::{Dynamic, Map};
 
 use super::json;
+use super::uses::Uses;
 use crate::domain::event::{Event, EventHead, Source};
 use crate::domain::file::EventFile;
 
@@ -16,21 +17,25 @@ pub(super) struct Read {
     bad_body: Option<String>,
 }
 
-/// Whether the body is what its content type says. Reads it once, for expressions too.
+/// Whether the body is what its content type says. Reads it once, for expressions too, which see what they use.
 ///
 /// # Errors
 /// With line and column when the body should be JSON and is not.
-pub fn check_body(event: &Event) -> Result<(), String> {
-    match &read(event).bad_body {
+pub fn check_body(event: &Event, uses: Uses) -> Result<(), String> {
+    match &read_for(event, uses).bad_body {
         None => Ok(()),
         Some(error) => Err(format!("the body is not JSON: {error}")),
     }
 }
 
 pub(super) fn read(event: &Event) -> &Read {
+    read_for(event, Uses::ALL)
+}
+
+fn read_for(event: &Event, uses: Uses) -> &Read {
     // Nobody else keeps anything in the memo; were it so, the event would only look empty.
     static EMPTY: OnceLock<Read> = OnceLock::new();
-    event.memo.get_or_init(|| parse(event)).unwrap_or_else(|| EMPTY.get_or_init(|| Read { event: Dynamic::UNIT, bad_body: None }))
+    event.memo.get_or_init(|| parse(event, uses)).unwrap_or_else(|| EMPTY.get_or_init(|| Read { event: Dynamic::UNIT, bad_body: None }))
 }
 
 /// Several events as one: `body` is the list of their bodies, `events` the list of them all.
@@ -44,9 +49,9 @@ pub(super) fn read_all(events: &[Arc<Event>]) -> Dynamic {
     map.into()
 }
 
-fn parse(event: &Event) -> Read {
+fn parse(event: &Event, uses: Uses) -> Read {
     let head = &event.head;
-    let mut map = head_map(head);
+    let mut map = head_map(head, uses);
     let mut bad_body = None;
     let body = match format(&head.content_type, &event.body) {
         Format::Json => json::read(&event.body).unwrap_or_else(|error| {
@@ -66,27 +71,29 @@ fn parse(event: &Event) -> Read {
         map.insert("files".into(), head.files.iter().map(|file| Dynamic::from(self::file(head, file))).collect::<rhai::Array>().into());
     }
     map.insert("body".into(), body);
-    if event.body.len() <= RAW_BYTES {
+    if uses.part("raw") && event.body.len() <= RAW_BYTES {
         map.insert("raw".into(), String::from_utf8_lossy(&event.body).into_owned().into());
     }
     Read { event: map.into(), bad_body }
 }
 
-fn head_map(head: &EventHead) -> Map {
-    [
-        ("id", Dynamic::from(head.id.to_string())),
-        ("source", head.source.as_str().into()),
-        ("type", head.kind.as_str().into()),
-        ("time", head.received.to_string().into()),
-        ("method", head.method.as_str().into()),
-        ("path", head.path.as_str().into()),
-        ("params", pairs(borrowed(&head.params)).into()),
-        ("query", pairs(borrowed(&head.query)).into()),
-        ("headers", headers(&head.headers).into()),
-    ]
-    .into_iter()
-    .map(|(key, value)| (key.into(), value))
-    .collect()
+fn head_map(head: &EventHead, uses: Uses) -> Map {
+    let mut map = Map::new();
+    let mut put = |part: &str, value: &dyn Fn() -> Dynamic| {
+        if uses.part(part) {
+            map.insert(part.into(), value());
+        }
+    };
+    put("id", &|| head.id.to_string().into());
+    put("source", &|| head.source.as_str().into());
+    put("type", &|| head.kind.as_str().into());
+    put("time", &|| head.received.to_string().into());
+    put("method", &|| head.method.as_str().into());
+    put("path", &|| head.path.as_str().into());
+    put("params", &|| pairs(borrowed(&head.params)).into());
+    put("query", &|| pairs(borrowed(&head.query)).into());
+    put("headers", &|| headers(&head.headers).into());
+    map
 }
 
 fn file(head: &EventHead, file: &EventFile) -> Map {

@@ -20,6 +20,7 @@ mod scope;
 mod size;
 mod split;
 mod template;
+mod uses;
 
 #[cfg(test)]
 mod condition_tests;
@@ -45,6 +46,7 @@ pub use program::{Program, ProgramBuilder};
 pub use room::{STACK_BYTES, this_thread_has_room};
 pub use scope::{RunInfo, Scope};
 pub use template::{TemplateSource, holes};
+pub use uses::Uses;
 
 /// Where a piece of code is written, so that errors point at the YAML and not at "line 1".
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use rhai::Dynamic;
 
 use super::ambient::Moment;
-use super::{event, json};
+use super::{Uses, event, json};
 use crate::domain::event::Event;
 use crate::domain::time::Timestamp;
 use crate::domain::{Map, Value};
@@ -39,6 +39,8 @@ pub struct Scope {
     bound: Vec<String>,
     /// `event` and `run`, while another event stands in their place.
     own: Option<(Dynamic, Dynamic)>,
+    /// What is read at all.
+    uses: Uses,
 }
 
 impl Scope {
@@ -55,14 +57,23 @@ impl Scope {
     }
 
     fn with(event: Dynamic, now: Timestamp) -> Self {
-        let mut scope = Self { rhai: rhai::Scope::new(), moment: Moment { now, seed: 0 }, bound: Vec::new(), own: None };
+        let mut rhai = rhai::Scope::with_capacity(VARIABLES.len());
+        let mut event = Some(event);
         for name in VARIABLES {
-            scope.put(name, Dynamic::UNIT);
+            let value = match name {
+                "event" => event.take().unwrap_or(Dynamic::UNIT),
+                "steps" | "vars" => rhai::Map::new().into(),
+                _ => Dynamic::UNIT,
+            };
+            rhai.push_constant_dynamic(name, value);
         }
-        scope.put("event", event);
-        scope.put("steps", rhai::Map::new().into());
-        scope.put("vars", rhai::Map::new().into());
-        scope
+        Self { rhai, moment: Moment { now, seed: 0 }, bound: Vec::new(), own: None, uses: Uses::ALL }
+    }
+
+    /// The same, where only this is ever read: outputs of steps that nothing mentions are not taken in.
+    #[must_use]
+    pub fn reading(self, uses: Uses) -> Self {
+        Self { uses, ..self }
     }
 
     /// Sets `run`.
@@ -81,6 +92,9 @@ impl Scope {
 
     /// Sets `steps.<id>`.
     pub fn set_step(&mut self, id: &str, output: &Value) {
+        if !self.uses.variable("steps") {
+            return;
+        }
         let mut steps = self.rhai.remove::<rhai::Map>("steps").unwrap_or_default();
         steps.insert(id.into(), json::to_dynamic(output));
         self.put("steps", steps.into());

@@ -379,7 +379,7 @@ fn chance_and_time_are_the_same_again() {
 
 fn body_of(content_type: &str, body: &str) -> (Value, Result<(), String>) {
     let event = event(content_type, body);
-    let checked = check_body(&event);
+    let checked = check_body(&event, Uses::ALL);
     let mut builder = engine().builder();
     let code = builder.expression("[event.body, event.form, event.raw]", origin("a")).unwrap();
     (builder.finish().value(code, &mut Scope::new(&event)).unwrap(), checked)

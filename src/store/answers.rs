@@ -1,27 +1,55 @@
-//! Who waits for the answer of a run. Whoever waits is told when there may be one, and then looks into the
-//! store: what is answered is durable, and nothing is kept here that could be lost.
+//! Who waits for the answer of a run. Whoever waits is told what it said once that is durable; nothing is
+//! kept here that could be lost.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::mpsc;
 
 use crate::domain::id::RunId;
-use crate::domain::journal::{Entry, Fact};
+use crate::domain::journal::{Entry, Fact, Outcome};
+use crate::domain::response::Response;
+
+/// What a run has said, durably.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// Its step `respond`.
+    Response(Arc<Response>),
+    /// How it ended.
+    Ended(Outcome),
+}
+
+impl Said {
+    /// What a fact says to those who wait.
+    #[must_use]
+    pub fn of(fact: &Fact) -> Option<Self> {
+        match fact {
+            Fact::Responded { response, .. } => Some(Self::Response(Arc::clone(response))),
+            Fact::RunFinished { outcome } => Some(Self::Ended(outcome.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// A run says at most this: a response, and how it ended.
+const SAID_PER_RUN: usize = 2;
+
+type To = mpsc::Sender<(RunId, Said)>;
 
 /// The callers that wait; none at first.
 pub struct Answers {
-    callers: Mutex<HashMap<RunId, Vec<Arc<Notify>>>>,
+    callers: Mutex<HashMap<RunId, Vec<To>>>,
     waiting: AtomicUsize,
     limit: usize,
 }
 
 /// A caller that waits. Dropped, it waits no more.
-pub struct Caller<'a> {
-    answers: &'a Answers,
+pub struct Caller {
+    answers: Arc<Answers>,
     runs: Vec<RunId>,
-    told: Arc<Notify>,
+    to: To,
+    said: mpsc::Receiver<(RunId, Said)>,
 }
 
 impl Answers {
@@ -31,20 +59,20 @@ impl Answers {
         Self { callers: Mutex::default(), waiting: AtomicUsize::new(0), limit }
     }
 
-    /// Begins to wait for any of these runs; nothing when too many wait already.
+    /// Begins to wait for any of these runs, which may not be stored yet; nothing when too many wait already.
     #[must_use]
-    pub fn wait(&self, runs: Vec<RunId>) -> Option<Caller<'_>> {
+    pub fn wait(self: &Arc<Self>, runs: Vec<RunId>) -> Option<Caller> {
         if self.limit <= self.waiting.fetch_add(1, Ordering::Relaxed) {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        let told = Arc::new(Notify::new());
+        let (to, said) = mpsc::channel(SAID_PER_RUN * runs.len().max(1));
         let mut callers = self.lock();
         for run in &runs {
-            callers.entry(*run).or_default().push(Arc::clone(&told));
+            callers.entry(*run).or_default().push(to.clone());
         }
         drop(callers);
-        Some(Caller { answers: self, runs, told })
+        Some(Caller { answers: Arc::clone(self), runs, to, said })
     }
 
     /// How many wait.
@@ -55,35 +83,58 @@ impl Answers {
 
     /// These facts of a run are durable.
     pub fn tell(&self, run: RunId, entries: &[Entry]) {
-        let answers = |entry: &Entry| matches!(entry.fact, Fact::Responded { .. } | Fact::RunFinished { .. });
-        if self.waiting() != 0 && entries.iter().any(answers) {
-            self.lock().get(&run).into_iter().flatten().for_each(|told| told.notify_one());
+        if self.waiting() == 0 {
+            return;
+        }
+        for said in entries.iter().filter_map(|entry| Said::of(&entry.fact)) {
+            for to in self.lock().get(&run).into_iter().flatten() {
+                if to.try_send((run, said.clone())).is_err() {
+                    tracing::debug!(run.id = %run, "a caller went away while it was answered");
+                }
+            }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, Vec<Arc<Notify>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, Vec<To>>> {
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Caller<'_> {
-    /// Returns when one of the runs may have answered. What was told before the call counts.
-    pub async fn told(&self) {
-        self.told.notified().await;
+impl Caller {
+    /// The runs it waits for.
+    #[must_use]
+    pub fn runs(&self) -> &[RunId] {
+        &self.runs
+    }
+
+    /// The next thing that one of the runs says.
+    pub async fn said(&mut self) -> (RunId, Said) {
+        match self.said.recv().await {
+            Some(said) => said,
+            // It holds a sender itself, so the channel is never closed.
+            None => std::future::pending().await,
+        }
     }
 }
 
-impl Drop for Caller<'_> {
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caller").field("runs", &self.runs).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Caller {
     fn drop(&mut self) {
         let mut callers = self.answers.lock();
         for run in &self.runs {
             if let Some(told) = callers.get_mut(run) {
-                told.retain(|told| !Arc::ptr_eq(told, &self.told));
+                told.retain(|to| !to.same_channel(&self.to));
                 if told.is_empty() {
                     callers.remove(run);
                 }
             }
         }
+        drop(callers);
         self.answers.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -91,7 +142,6 @@ impl Drop for Caller<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::journal::Outcome;
     use crate::domain::time::Timestamp;
 
     fn run(n: u8) -> RunId {
@@ -104,18 +154,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_is_told_of_its_own_runs() {
-        let answers = Answers::new(2);
-        let (one, other) = (answers.wait(vec![run(1), run(2)]).unwrap(), answers.wait(vec![run(3)]).unwrap());
+        let answers = Arc::new(Answers::new(2));
+        let (mut one, mut other) = (answers.wait(vec![run(1), run(2)]).unwrap(), answers.wait(vec![run(3)]).unwrap());
         answers.tell(run(2), &ended());
-        one.told().await;
-        assert!(futures_util::FutureExt::now_or_never(other.told()).is_none(), "nothing of its own came");
+        assert_eq!(one.said().await, (run(2), Said::Ended(Outcome::Canceled)));
+        assert!(futures_util::FutureExt::now_or_never(other.said()).is_none(), "nothing of its own came");
         answers.tell(run(3), &[Entry { at: Timestamp(0), fact: Fact::CancelRequested }]);
-        assert!(futures_util::FutureExt::now_or_never(other.told()).is_none(), "this is no answer");
+        assert!(futures_util::FutureExt::now_or_never(other.said()).is_none(), "this is no answer");
     }
 
     #[test]
     fn as_many_wait_as_may_and_those_who_went_are_forgotten() {
-        let answers = Answers::new(1);
+        let answers = Arc::new(Answers::new(1));
         let first = answers.wait(vec![run(1)]);
         assert!(first.is_some() && answers.wait(vec![run(1)]).is_none());
         drop(first);

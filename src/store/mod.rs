@@ -4,7 +4,7 @@
 //! [`Journal`] is what the rest of the program holds: it groups writes, so that everything queued
 //! while the last sync ran is written and synced once.
 
-pub mod answers;
+mod answers;
 pub mod conformance;
 pub mod embedded;
 mod error;
@@ -28,6 +28,7 @@ use crate::domain::time::Timestamp;
 
 pub use crate::domain::admission::NewRun;
 pub use crate::domain::file::PIECE_BYTES;
+pub use answers::{Answers, Caller, Said};
 pub use error::{CommitError, StoreError};
 pub use journal::{Feed, FreshRun, Journal};
 pub use read::{Gathers, OpenRun, Page, ReplayOf, RunError, RunFilter, RunHead};

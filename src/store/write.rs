@@ -119,11 +119,17 @@ pub enum Write {
     /// A further run for an event that is there; refused when it is not, or the earlier run is gone.
     Replay(Replay),
     /// Facts of a run.
-    Commit(Commit),
+    Commit(Arc<Commit>),
     /// A person wants this run to end. Kept until the run has ended; its owner is told.
     Cancel(RunId),
     /// A schedule's cursor where there is none yet, so that a slot missed before the first one fired is noticed.
     Cursor(Cursor),
+}
+
+impl From<Commit> for Write {
+    fn from(commit: Commit) -> Self {
+        Self::Commit(Arc::new(commit))
+    }
 }
 
 /// What came of a [`Write`], in the same order.

@@ -9,8 +9,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
 
 use super::{ProblemResponse, Web};
+use crate::domain::id::{EventId, RunId};
 use crate::intake::{Receipt, Received, Refusal, Replied};
 
 /// How long a body may take to arrive, from the end of the headers.
@@ -28,34 +30,45 @@ pub(super) async fn receive(
     let hook = web.intake.hook(method.as_str(), &path)?;
     let body = read(body, &headers, hook.body_limit_bytes).await?;
     let received = web.intake.receive(hook, query.as_deref().unwrap_or_default(), &headers, body).await?;
-    let waiting = match &received.reply {
-        Replied::Receipt => return Ok(answer(&received.receipt)),
-        Replied::Fixed(response) => return Ok(super::answer::said(response.clone())),
+    let Received { receipt, reply } = received;
+    let waiting = match reply {
+        Replied::Receipt => return Ok(answer(&receipt)),
+        Replied::Fixed(response) => return Ok(super::answer::said(response)),
         Replied::Wait(waiting) => waiting,
     };
     // A repeat is not kept waiting a second time.
-    let found =
-        if received.receipt.duplicate { web.intake.known_answer(waiting).await } else { web.intake.answer(waiting, &web.stopping).await };
-    Ok(found.map_or_else(|| not_yet(&received), super::answer::of_run))
+    let found = if receipt.duplicate { web.intake.known_answer(waiting).await } else { web.intake.answer(waiting, &web.stopping).await };
+    Ok(found.map_or_else(|| not_yet(&receipt), super::answer::of_run))
 }
 
 /// The event is stored, and its run has not answered: where it can be seen.
-fn not_yet(received: &Received) -> Response {
-    let mut response = answer(&received.receipt);
+fn not_yet(receipt: &Receipt) -> Response {
+    let mut response = answer(receipt);
     *response.status_mut() = StatusCode::ACCEPTED;
-    let location = received.first_run().and_then(|run| HeaderValue::try_from(format!("/api/runs/{run}")).ok());
+    let location = receipt.runs().next().and_then(|(_, run)| HeaderValue::try_from(format!("/api/runs/{run}")).ok());
     response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
     response
 }
 
+#[derive(Serialize)]
+struct ReceiptView<'a> {
+    event: EventId,
+    runs: Vec<StartedView<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
+}
+
+#[derive(Serialize)]
+struct StartedView<'a> {
+    workflow: &'a str,
+    run: RunId,
+}
+
 /// `202` for a new event, `200` for a repeat.
 pub(super) fn answer(receipt: &Receipt) -> Response {
-    let runs: Vec<_> = receipt.runs().map(|(workflow, run)| serde_json::json!({"workflow": workflow, "run": run})).collect();
-    if receipt.duplicate {
-        let body = serde_json::json!({"event": receipt.event, "runs": runs, "duplicate": true});
-        return (StatusCode::OK, Json(body)).into_response();
-    }
-    (StatusCode::ACCEPTED, Json(serde_json::json!({"event": receipt.event, "runs": runs}))).into_response()
+    let runs = receipt.runs().map(|(workflow, run)| StartedView { workflow, run }).collect();
+    let status = if receipt.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
+    (status, Json(ReceiptView { event: receipt.event, runs, duplicate: receipt.duplicate })).into_response()
 }
 
 /// Reads a body up to a limit. One that says it is larger is refused before it is read.

@@ -129,13 +129,15 @@ fn decide(loaded: &Loaded, own: Option<Code>, scope: &mut Scope, run: &mut NewRu
 pub fn scope(loaded: &Loaded, event: &Event, run: RunId) -> Scope {
     let workflow = &loaded.workflow;
     let mut scope = Scope::new(event);
-    scope.set_run(&RunInfo {
-        id: run.to_string(),
-        workflow: &workflow.name,
-        revision: workflow.revision.to_string(),
-        started: event.head.received,
-        attempt: 1,
-    });
+    if loaded.uses.variable("run") {
+        scope.set_run(&RunInfo {
+            id: run.to_string(),
+            workflow: &workflow.name,
+            revision: workflow.revision.to_string(),
+            started: event.head.received,
+            attempt: 1,
+        });
+    }
     scope.set_moment(event.head.received, crate::domain::retry::hash(run, &Address::new("if"), 0));
     scope
 }
@@ -147,7 +149,7 @@ pub fn scope(loaded: &Loaded, event: &Event, run: RunId) -> Scope {
 pub fn set_input(loaded: &Loaded, scope: &mut Scope) -> Result<(), Failure> {
     let inputs = &loaded.workflow.input;
     if inputs.is_empty() {
-        if loaded.reads_input {
+        if loaded.uses.variable("input") {
             scope.set_input_to_body();
         }
         return Ok(());

@@ -37,14 +37,14 @@ pub(super) async fn a_refused_commit_leaves_nothing_and_stops_no_other(store: &d
     let written = write(
         store,
         [
-            Write::Commit(commit(a, epoch, 0, one("kept"), Status::Running)),
-            Write::Commit(commit(a, epoch, 0, one("late"), Status::Failed)),
-            Write::Commit(commit(b, old, 0, one("fenced"), Status::Running)),
-            Write::Commit(commit(b, Epoch(epoch.0 + 1), 0, one("unborn"), Status::Running)),
-            Write::Commit(commit(run_id(9, 0), epoch, 0, one("nobody"), Status::Running)),
-            Write::Commit(commit(b, epoch, 1, one("ahead"), Status::Running)),
+            Write::from(commit(a, epoch, 0, one("kept"), Status::Running)),
+            Write::from(commit(a, epoch, 0, one("late"), Status::Failed)),
+            Write::from(commit(b, old, 0, one("fenced"), Status::Running)),
+            Write::from(commit(b, Epoch(epoch.0 + 1), 0, one("unborn"), Status::Running)),
+            Write::from(commit(run_id(9, 0), epoch, 0, one("nobody"), Status::Running)),
+            Write::from(commit(b, epoch, 1, one("ahead"), Status::Running)),
             Write::Accept(accept(12, &["d"])),
-            Write::Commit(commit(c, epoch, 0, one("kept"), Status::Running)),
+            Write::from(commit(c, epoch, 0, one("kept"), Status::Running)),
         ],
     )
     .await;
@@ -75,9 +75,9 @@ pub(super) async fn later_writes_of_a_batch_see_earlier_ones(store: &dyn Store) 
         store,
         [
             Write::Accept(accept(10, &["a"])),
-            Write::Commit(waiting(run, epoch, 50)),
+            Write::from(waiting(run, epoch, 50)),
             Write::Cancel(run),
-            Write::Commit(commit(run, epoch, 1, vec![finished(12)], Status::Canceled)),
+            Write::from(commit(run, epoch, 1, vec![finished(12)], Status::Canceled)),
             Write::Cancel(run),
         ],
     )

@@ -58,7 +58,7 @@ async fn bodies(store: &dyn Store, run: RunId) -> Vec<u64> {
 async fn begin(store: &dyn Store, run: RunId, at_ms: u64) {
     let epoch = store.acquire().await.unwrap();
     let begun = commit(run, epoch, 0, vec![evaluated(at_ms, "s", "")], Status::Running);
-    assert_eq!(write(store, [Write::Commit(begun)]).await, [Written::Committed(Vec::new())]);
+    assert_eq!(write(store, [Write::from(begun)]).await, [Written::Committed(Vec::new())]);
 }
 
 pub(super) async fn a_debounced_run_has_the_last_event(place: &Place) {
@@ -115,7 +115,7 @@ pub(super) async fn keys_gather_apart_and_a_canceled_run_gathers_no_more(store: 
     assert_eq!(admitted(store, [batched(14, 9, 100), other(15)]).await, [(run_id(14, 0), Some(114)), (b, Some(111))]);
     let epoch = store.acquire().await.unwrap();
     let ended = commit(b, epoch, 0, vec![finished(20)], Status::Canceled);
-    assert_eq!(write(store, [Write::Commit(ended)]).await, [Written::Committed(Vec::new())]);
+    assert_eq!(write(store, [Write::from(ended)]).await, [Written::Committed(Vec::new())]);
     assert_eq!(admitted(store, [other(21)]).await, [(run_id(21, 0), Some(121))]);
 }
 

@@ -182,7 +182,7 @@ async fn accept_new(store: &dyn Store, accepts: impl IntoIterator<Item = Accept>
 }
 
 async fn commit_ok(store: &dyn Store, commits: impl IntoIterator<Item = Commit>) {
-    for written in write(store, commits.into_iter().map(Write::Commit)).await {
+    for written in write(store, commits.into_iter().map(Write::from)).await {
         assert_eq!(written, Written::Committed(Vec::new()));
     }
 }

@@ -59,7 +59,7 @@ pub(super) async fn a_run_that_listens_is_found_with_what_it_listens_to(place: &
         // What is listened to may end while the time stays.
         waiting(c, 1, Some(800), Vec::new()),
     ];
-    for written in write(&*store, commits.map(Write::Commit)).await {
+    for written in write(&*store, commits.map(Write::from)).await {
         assert_eq!(written, Written::Committed(Vec::new()));
     }
     let open =
@@ -88,7 +88,7 @@ pub(super) async fn what_a_commit_brings_about_is_stored_with_it_or_not_at_all(s
         cancels: vec![child],
         ..commit(parent, epoch, from, vec![finished(20)], Status::Succeeded)
     };
-    let refused = write(store, [Write::Commit(ending(old, 0)), Write::Commit(ending(epoch, 1))]).await;
+    let refused = write(store, [Write::from(ending(old, 0)), Write::from(ending(epoch, 1))]).await;
     assert!(
         matches!(&refused[..], [Written::Refused(CommitError::Fenced(_)), Written::Refused(CommitError::Conflict { .. })]),
         "{refused:?}"
@@ -97,12 +97,12 @@ pub(super) async fn what_a_commit_brings_about_is_stored_with_it_or_not_at_all(s
     assert_eq!((open_ids(store).await, posted(store, "done", 0, 9).await), (vec![parent, child], vec![]));
     assert!(!store.load().await.unwrap()[1].cancel);
 
-    let written = write(store, [Write::Commit(ending(epoch, 0))]).await;
+    let written = write(store, [Write::from(ending(epoch, 0))]).await;
     let matches = emits(20)[0].event.head.matches.clone();
     assert_eq!(written, [Written::Committed(vec![Accepted::New { matches, delayed: Vec::new() }])]);
     assert_eq!(store.load().await.unwrap(), [open_run(child, None, true, false), open_run(run_id(20, 0), None, false, false)]);
     assert_eq!(posted(store, "done", 0, 9).await, [(seq_at(time(20)), event_id(20))]);
     // A run that has ended, or is not there, is no reason to refuse.
     let again = Commit { cancels: vec![parent, run_id(99, 0)], ..commit(child, epoch, 0, vec![finished(30)], Status::Canceled) };
-    assert_eq!(write(store, [Write::Commit(again)]).await, [Written::Committed(Vec::new())]);
+    assert_eq!(write(store, [Write::from(again)]).await, [Written::Committed(Vec::new())]);
 }

@@ -44,7 +44,7 @@ pub(super) async fn an_older_owner_is_fenced(place: &Place) {
     let second = store.acquire().await.unwrap();
     assert_eq!(second, Epoch(first.0 + 1));
     let run = run_id(10, 0);
-    let late = write(&*store, [Write::Commit(commit(run, first, 0, vec![finished(11)], Status::Succeeded))]).await;
+    let late = write(&*store, [Write::from(commit(run, first, 0, vec![finished(11)], Status::Succeeded))]).await;
     assert_eq!(late, [Written::Refused(CommitError::Fenced(run))]);
     commit_ok(&*store, [commit(run, second, 0, vec![finished(11)], Status::Succeeded)]).await;
 }

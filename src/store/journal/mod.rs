@@ -30,7 +30,7 @@ pub struct Journal {
     waiting: Arc<AtomicUsize>,
     limits: Limits,
     driven: Mutex<HashSet<RunId>>,
-    answers: Answers,
+    answers: Arc<Answers>,
 }
 
 /// Bounds of a journal.
@@ -56,7 +56,7 @@ impl Journal {
         let (queue, jobs) = mpsc::channel(QUEUE_LIMIT);
         let (feed, fed) = mpsc::channel(QUEUE_LIMIT);
         let committer = Committer { store: Arc::clone(&store), queue: jobs, feed };
-        let answers = Answers::new(limits.callers);
+        let answers = Arc::new(Answers::new(limits.callers));
         let journal = Self { store, queue, waiting: Arc::default(), limits, driven: Mutex::default(), answers };
         (Arc::new(journal), committer, fed)
     }
@@ -115,7 +115,8 @@ impl Journal {
     ///
     /// # Errors
     /// When the commit is refused, or the store cannot.
-    pub async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+    pub async fn commit(&self, commit: impl Into<Arc<Commit>>) -> Result<(), CommitError> {
+        let commit = commit.into();
         let cancels = commit.cancels.iter().map(|run| Feed::Cancel(*run));
         let feed = commit.emits.iter().flat_map(feed_of).chain(cancels).collect();
         match self.write(Write::Commit(commit), feed).await? {
@@ -189,7 +190,7 @@ impl Journal {
 
     /// Who waits for the answer of a run.
     #[must_use]
-    pub fn answers(&self) -> &Answers {
+    pub fn answers(&self) -> &Arc<Answers> {
         &self.answers
     }
 

@@ -11,7 +11,7 @@ use super::sources::SourceFile;
 use super::uses::mentioned;
 use super::{Loaded, Problem};
 use crate::domain::id::Revision;
-use crate::script::{Engine, ScriptFile};
+use crate::script::{Engine, ScriptFile, Uses};
 use crate::workflow::compile::{Compiled, Context, compile};
 use crate::workflow::file::{Report, TriggerFile, WorkflowFile, read_workflow};
 use crate::workflow::lint::{self, Subject};
@@ -154,8 +154,8 @@ fn compile_node(
         TriggerFile::Run(run) => run.workflow.span,
         TriggerFile::Schedule(_) | TriggerFile::Manual => Span::START,
     });
-    let reads_input = files.iter().any(|(_, text)| text.contains("input"));
-    let loaded = Loaded { workflow, program, files, secrets, reads_input, problems: Vec::new() };
+    let uses = Uses::of(files.iter().map(|(_, text)| text.as_str()));
+    let loaded = Loaded { workflow, program, files, secrets, uses, problems: Vec::new() };
     Some(Ready { loaded, name_span, trigger_spans: trigger_spans.collect() })
 }
 

@@ -16,7 +16,7 @@ use super::compile::Context;
 use super::problem::{Problem, codes};
 use super::yaml::Span;
 use crate::domain::workflow::{Dedupe, Form, ScheduleTrigger, SecretName, Trigger, Webhook, Workflow};
-use crate::script::Program;
+use crate::script::{Program, Uses};
 
 pub use current::Current;
 pub use forms::FormMatch;
@@ -33,8 +33,8 @@ pub struct Loaded {
     pub files: Vec<(String, String)>,
     /// The secrets its triggers name.
     pub secrets: BTreeSet<SecretName>,
-    /// Whether its code may read `input`.
-    pub reads_input: bool,
+    /// What its code may read.
+    pub uses: Uses,
     /// Warnings: an error would have kept it out.
     pub problems: Vec<Problem>,
 }

@@ -294,14 +294,17 @@ pub fn scope_of(loaded: &Loaded, run: &Run, events: &[Arc<Event>]) -> Scope {
     let mut scope = match (&workflow.gathering, events) {
         (Some(Gathering::Batch { .. }), _) | (_, []) => Scope::of_batch(events),
         (_, [event, ..]) => Scope::new(event),
-    };
-    scope.set_run(&RunInfo {
-        id: run.id.to_string(),
-        workflow: &workflow.name,
-        revision: workflow.revision.to_string(),
-        started: run.started,
-        attempt: 1,
-    });
+    }
+    .reading(loaded.uses);
+    if loaded.uses.variable("run") {
+        scope.set_run(&RunInfo {
+            id: run.id.to_string(),
+            workflow: &workflow.name,
+            revision: workflow.revision.to_string(),
+            started: run.started,
+            attempt: 1,
+        });
+    }
     // What cannot be had was said when the run began.
     start::set_input(loaded, &mut scope).unwrap_or_default();
     if !run.steps.is_empty() {

@@ -13,7 +13,7 @@ use crate::domain::id::{Parts, RunId};
 use crate::domain::journal::Outcome;
 use crate::domain::secret::Secrets;
 use crate::domain::time::Timestamp;
-use crate::script::check_body;
+use crate::script::{Uses, check_body};
 use crate::workflow::catalog::{Catalog, Loaded};
 use crate::workflow::start;
 
@@ -37,7 +37,7 @@ pub struct Scene<'d> {
 
 /// Runs the workflow for events that arrive now.
 pub fn drive(scene: Scene<'_>, mocks: &mut Mocks<'_>) -> Trace {
-    if let Some(trouble) = scene.events.iter().find_map(|event| check_body(event).err()) {
+    if let Some(trouble) = scene.events.iter().find_map(|event| check_body(event, Uses::ALL).err()) {
         return Trace { trouble: Some(trouble), ..Trace::default() };
     }
     let now = scene.events.first().map_or(super::file::START, |event| event.head.received);

@@ -9,7 +9,7 @@ use hence::store::kv::redb::Redb;
 use hence::store::kv::{Batch, Kv, Order};
 
 use super::check_refused;
-use crate::process::{Engine, Project, Serve, hence};
+use crate::process::{Engine, Project, Serve, apart, hence};
 
 const WORK: &str = "when:\n  - webhook: {path: work, verify: none}\nsteps:\n  - stop: '1'\n";
 const LONG: &str = "when:\n  - webhook: {path: long, verify: none}\nsteps:\n  - wait: 2h\n";
@@ -136,18 +136,19 @@ async fn a_store_is_checked_counted_and_compacted() {
     assert_eq!(hence(&run(&["check"])).await.code, Some(0));
 
     // Somebody takes an event away.
-    let kv = Redb::open(&data).unwrap();
-    let mut batch = Batch::default();
-    kv.range(b"e", b"f", Order::Ascending, &mut |key, value| {
-        if String::from_utf8_lossy(value).contains(&event) {
-            batch.delete(key.to_vec());
-        }
-        std::ops::ControlFlow::Continue(())
-    })
-    .unwrap();
-    assert!(!batch.is_empty());
-    kv.apply(&batch).unwrap();
-    drop(kv);
+    apart(|| {
+        let kv = Redb::open(&data).unwrap();
+        let mut batch = Batch::default();
+        kv.range(b"e", b"f", Order::Ascending, &mut |key, value| {
+            if String::from_utf8_lossy(value).contains(&event) {
+                batch.delete(key.to_vec());
+            }
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert!(!batch.is_empty());
+        kv.apply(&batch).unwrap();
+    });
     let checked = hence(&run(&["check"])).await;
     assert_eq!(checked.code, Some(4), "{}", checked.err);
     assert!(checked.out.contains(&event) && checked.err.contains("hence restore"), "{} {}", checked.out, checked.err);

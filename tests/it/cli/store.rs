@@ -12,7 +12,7 @@ use hence::store::kv::{Batch, Kv, Order};
 use http::StatusCode;
 
 use super::check_refused;
-use crate::process::{Engine, Project, Serve};
+use crate::process::{Engine, Project, Serve, apart};
 
 const WORK: &str = "when:\n  - webhook: {path: work, verify: none}\nsteps:\n  - stop: '1'\n";
 /// Where the number of the data format lies; `src/store/embedded/key.rs` lays it down.
@@ -29,11 +29,11 @@ async fn used(engine: Engine) -> (Project, Serve) {
     (project, serve)
 }
 
-fn open(engine: Engine, folder: &Path) -> Box<dyn Kv> {
-    match engine {
-        Engine::Redb => Box::new(Redb::open(folder).unwrap()),
-        Engine::Sled => Box::new(Sled::open(folder).unwrap()),
-    }
+fn with<T>(engine: Engine, folder: &Path, work: impl FnOnce(&dyn Kv) -> T) -> T {
+    apart(|| match engine {
+        Engine::Redb => work(&Redb::open(folder).unwrap()),
+        Engine::Sled => work(&Sled::open(folder).unwrap()),
+    })
 }
 
 /// Everything in a store.
@@ -43,7 +43,7 @@ fn content(engine: Engine, folder: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
         all.insert(key.to_vec(), value.to_vec());
         ControlFlow::Continue(())
     };
-    open(engine, folder).range(&[], &[u8::MAX], Order::Ascending, &mut keep).unwrap();
+    with(engine, folder, |kv| kv.range(&[], &[u8::MAX], Order::Ascending, &mut keep)).unwrap();
     all
 }
 
@@ -70,13 +70,13 @@ async fn a_store_of_a_newer_format_exits_with_4_and_is_left_as_it_is() {
         let data = project.data();
         let mut batch = Batch::default();
         batch.put(FORMAT_KEY.to_vec(), (FORMAT + 1).to_be_bytes().to_vec());
-        open(engine, &data).apply(&batch).unwrap();
+        with(engine, &data, |kv| kv.apply(&batch)).unwrap();
         let before = content(engine, &data);
         check_refused(&serve.refused().await, 4, &[&format!("{}", FORMAT + 1), &format!("{FORMAT}")]);
         assert_eq!(content(engine, &data), before);
 
         batch.put(FORMAT_KEY.to_vec(), FORMAT.to_be_bytes().to_vec());
-        open(engine, &data).apply(&batch).unwrap();
+        with(engine, &data, |kv| kv.apply(&batch)).unwrap();
         assert_eq!(serve.start().await.api().all("runs").await.len(), 1, "with the old number it opens again");
     }
 }

@@ -139,21 +139,20 @@ async fn upload(served: &Served, name: &str, kind: &str, mebibytes: usize) -> re
 async fn a_large_file_is_never_in_memory_as_a_whole() {
     let project = Project::new().file("workflows/join.yaml", PLAIN);
     let served = Serve::new(&project, Engine::Redb).start().await;
-    // What is written for the first time takes memory whatever it is.
-    assert_eq!(upload(&served, "a.png", "image/png", 1).await.status(), 202);
+    // Caches and threads take their memory whatever the size, and the allocator keeps some for itself.
+    assert_eq!(upload(&served, "a.png", "image/png", 40).await.status(), 202);
     let before = memory_kib(&served, "VmHWM:");
     // Thrown away as it comes, since it is of a sort that is not taken.
-    assert_eq!(upload(&served, "a.exe", "image/png", 96).await.status(), 422);
+    assert_eq!(upload(&served, "a.exe", "image/png", 120).await.status(), 422);
     let refused = memory_kib(&served, "VmHWM:") - before;
-    let taken = upload(&served, "a.png", "image/png", 96).await;
+    let taken = upload(&served, "a.png", "image/png", 120).await;
     assert_eq!(taken.status(), 202);
     let stored = memory_kib(&served, "VmHWM:") - before;
-    note(&format!("a file of 96 MiB: {stored} KiB more memory at most; one that is not taken {refused} KiB"));
-    // The store's own cache is 16 MiB, and what it writes goes beside it.
+    note(&format!("a file of 120 MiB after one of 40 MiB: {stored} KiB more memory at most; one that is not taken {refused} KiB"));
     assert!(refused < 8 * 1024, "{refused} KiB for a file that is not taken");
-    assert!(stored < 48 * 1024, "{stored} KiB for a file of 96 MiB");
+    assert!(stored < 64 * 1024, "{stored} KiB for a file of 120 MiB");
     let event = taken.json::<Value>().await.unwrap()["event"].as_str().unwrap().to_owned();
     let shown = served.api().get(&format!("events/{event}")).await;
-    assert_eq!((&shown["files"][0]["size"], &shown["files"][0]["name"]), (&json!(96 << 20), &json!("a.png")));
+    assert_eq!((&shown["files"][0]["size"], &shown["files"][0]["name"]), (&json!(120 << 20), &json!("a.png")));
     assert_eq!(served.stop().await, Some(0));
 }

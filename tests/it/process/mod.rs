@@ -2,11 +2,13 @@
 //! receiver for its calls, and a client for its hooks and API.
 
 mod client;
+mod fork;
 mod project;
 mod receiver;
 mod served;
 
 pub(crate) use client::{Answer, Api, steps};
+pub(crate) use fork::{apart, spawned};
 pub(crate) use project::Project;
 pub(crate) use receiver::{Receiver, Seen};
 pub(crate) use served::{Engine, Ran, Serve, Served, hence};

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{Api, PATIENCE, Project, must};
+use super::{Api, PATIENCE, Project, must, spawned};
 
 /// What the user's own environment says must not reach the program under test.
 const VARIABLES: [&str; 4] = ["HENCE_ADMIN_TOKEN", "HENCE_LOG", "HENCE_URL", "HENCE_SECRETS_DIR"];
@@ -83,7 +83,7 @@ impl Serve {
 
     /// Begins to serve; the URL comes when it is ready.
     pub(crate) fn spawn(&self) -> (Served, oneshot::Receiver<String>) {
-        let mut child = self.command().stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = spawned(self.command().stderr(Stdio::piped()).stdout(Stdio::null()));
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(Vec::new()));
         let (ready, is_ready) = oneshot::channel();
@@ -107,7 +107,7 @@ impl Serve {
     /// Serves with a standard error that takes nothing, as on a full disk; returns when it has said where it listens.
     pub(crate) async fn unheard(&self) -> Served {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-        let child = self.command().stderr(full).stdout(Stdio::null()).spawn().unwrap();
+        let child = spawned(self.command().stderr(full).stdout(Stdio::null()));
         let mut served = Served { child, url: String::new(), data: self.data.clone(), log: Arc::default() };
         while served.url.is_empty() {
             assert_eq!(served.child.try_wait().unwrap(), None, "it ended");
@@ -272,7 +272,7 @@ fn program_under(under: &[String]) -> Command {
 
 /// Runs a command to its end, and kills it when that does not come.
 async fn finished(mut command: Command) -> Ran {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = spawned(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let pid = Pid::from_child(&child);
     let waiting = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
     let Ok(output) = tokio::time::timeout(PATIENCE, waiting).await else {

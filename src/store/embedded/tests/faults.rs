@@ -51,7 +51,7 @@ fn replay(n: u64, as_n: u64) -> Write {
 
 fn commit(n: u64, epoch: Epoch, fact: Fact, status: Status) -> Write {
     let entries = vec![Entry { at: Timestamp(9), fact }];
-    Write::Commit(Commit::new(run_id(n), epoch, 0, entries, status))
+    Write::from(Commit::new(run_id(n), epoch, 0, entries, status))
 }
 
 #[tokio::test]

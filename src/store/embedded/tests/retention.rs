@@ -99,7 +99,7 @@ async fn happen(store: &dyn Store, epoch: Epoch, all: &[Happening]) {
             if it.end.is_none() {
                 commit.listens = vec![Listening { topic: TopicKey::of("paid"), seen: seq_at(received) }];
             }
-            store.write(vec![Write::Commit(commit)]).await.unwrap();
+            store.write(vec![Write::from(commit)]).await.unwrap();
         }
     }
 }

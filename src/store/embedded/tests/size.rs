@@ -50,7 +50,7 @@ fn finish(n: u64, epoch: Epoch) -> Write {
     let call = Fact::CallSucceeded { step: Address::new("contact"), attempt: 1, output: Arc::clone(&output), undo: false };
     let entries = [call, Fact::RunFinished { outcome: Outcome::Succeeded { output } }];
     let entries = entries.map(|fact| Entry { at: Timestamp(1_700_000_000_100), fact }).into();
-    Write::Commit(Commit::new(RunId::new(parts(n)), epoch, 0, entries, Status::Succeeded))
+    Write::from(Commit::new(RunId::new(parts(n)), epoch, 0, entries, Status::Succeeded))
 }
 
 /// Only redb, the default, keeps the budget: sled's log holds old versions until a segment is
