@@ -8,6 +8,7 @@ use crate::config::{self, Config};
 use crate::domain::workflow::StepKind;
 use crate::executor::{NoRevision, Revisions};
 use crate::intake::approve::{FindRevision, Links};
+use crate::intake::form::Stamps;
 use crate::store::Store;
 use crate::workflow::catalog::Catalog;
 
@@ -23,6 +24,12 @@ pub(super) fn links(config: &Config, address: SocketAddr, catalog: &Catalog) -> 
         url
     });
     Ok(Arc::new(Links::new(&key, public_url)))
+}
+
+/// What the pages of forms are stamped with. What is signed says which of the two it is, so one key does for both.
+pub(super) fn stamps(config: &Config) -> Result<Stamps, StartError> {
+    let key = config::approval_key(&config.data, &random::<32>()?);
+    Ok(Stamps::new(&key.map_err(|error| StartError::Data { path: config.data.clone(), error })?))
 }
 
 /// Whether a workflow asks people.

@@ -20,15 +20,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ring::rand::SecureRandom;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, Ids, SystemClock};
 use crate::config::{self, Config};
 use crate::connector::{Connector, Registry};
+use crate::domain::id::EventId;
 use crate::domain::secret::{Secret, Secrets};
 use crate::executor::{Executor, Listeners, Revisions, Stop};
 use crate::intake::Intake;
+use crate::intake::form::Forms;
 use crate::intake::limits::{Bodies, FrontDoor, Refusals, Senders};
 use crate::intake::verify::Verifier;
 use crate::store::{self, Journal, Store, StoreError};
@@ -125,6 +128,7 @@ impl App {
         let revisions = Arc::new(Revisions::new(Arc::clone(&current), project::rebuild(&config)));
         let address = listener.local_addr().map_err(StartError::Server)?;
         let links = approvals::links(&config, address, &current.get())?;
+        let (forms, without_event) = Forms::new(approvals::stamps(&config)?);
         let intake = Arc::new(Intake {
             journal: Arc::clone(&journal),
             current: Arc::clone(&current),
@@ -134,6 +138,7 @@ impl App {
             verifier,
             body_limit_bytes: config.limits.body_bytes,
             door: front_door(&config),
+            forms,
             links: Arc::clone(&links),
             find_revision: approvals::find_revision(Arc::clone(&revisions), Arc::clone(&store)),
         });
@@ -155,8 +160,7 @@ impl App {
         TaskTracker::new().spawn(committer.run());
         let open = executor.start(feed, stop.clone(), &tasks).await?;
         tell_open(open);
-        tasks.spawn(Arc::clone(&intake).run_schedules(stopping.clone()));
-        spawn_housekeeping(&tasks, &intake, config.retention, &stopping);
+        spawn_upkeep(&tasks, &intake, &config, without_event, &stopping);
         let web = Arc::new(Web {
             intake: Arc::clone(&intake),
             token: token.clone(),
@@ -191,6 +195,21 @@ impl App {
         stop.hard.cancel();
         tasks.wait().await;
     }
+}
+
+/// What goes on beside requests and runs.
+fn spawn_upkeep(
+    tasks: &TaskTracker,
+    intake: &Arc<Intake>,
+    config: &Config,
+    without_event: mpsc::Receiver<EventId>,
+    stopping: &CancellationToken,
+) {
+    let (journal, current, clock) = (Arc::clone(&intake.journal), Arc::clone(&intake.current), Arc::clone(&intake.clock));
+    tasks.spawn(Arc::clone(intake).run_schedules(stopping.clone()));
+    tasks.spawn(Arc::clone(intake).forget_given_up(without_event, stopping.clone()));
+    tasks.spawn(forget_keys(Arc::clone(&journal), Arc::clone(&clock), stopping.clone()));
+    tasks.spawn(retention::Upkeep::new(journal, current, clock, config.retention).run(stopping.clone()));
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -279,14 +298,6 @@ fn admin_token(config: &Config) -> std::io::Result<(Secret, bool)> {
     }
     let bytes: [u8; 24] = random().map_err(std::io::Error::other)?;
     config::admin_token(&config.data, &bytes)
-}
-
-/// What goes on beside the runs: keys and finished runs are forgotten in time.
-fn spawn_housekeeping(tasks: &TaskTracker, intake: &Intake, retention: config::Retention, stopping: &CancellationToken) {
-    let (journal, clock) = (&intake.journal, &intake.clock);
-    tasks.spawn(forget_keys(Arc::clone(journal), Arc::clone(clock), stopping.clone()));
-    let retention = retention::Upkeep::new(Arc::clone(journal), Arc::clone(&intake.current), Arc::clone(clock), retention);
-    tasks.spawn(retention.run(stopping.clone()));
 }
 
 /// Forgets dedupe keys whose window has ended.

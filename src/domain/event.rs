@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Map;
+use super::file::EventFile;
 use super::id::{EventId, RunId};
 use super::time::Timestamp;
 
@@ -17,6 +18,8 @@ use super::time::Timestamp;
 pub enum Source {
     /// `POST /hooks/…`.
     Webhook,
+    /// A form that somebody sent.
+    Form,
     /// A due time.
     Schedule,
     /// A person or a program, through the CLI or the API.
@@ -35,6 +38,7 @@ impl Source {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
+            Self::Form => "form",
             Self::Schedule => "schedule",
             Self::Manual => "manual",
             Self::Workflow => "workflow",
@@ -59,7 +63,7 @@ pub struct EventHead {
     /// The request's method, for webhooks.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub method: String,
-    /// The path below `/hooks/`, or the trigger's name.
+    /// The path below `/hooks/` or `/forms/`, or the trigger's name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
     /// What `{name}` in the trigger's path stood for.
@@ -77,6 +81,9 @@ pub struct EventHead {
     /// The attributes of a CloudEvent; none of what is no such event.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub cloudevent: Map,
+    /// The files that came with it, in the order of sending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<EventFile>,
     /// How many events led to one another before this one: 0 for what came from outside.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub depth: u8,
@@ -104,6 +111,7 @@ impl EventHead {
             headers: Vec::new(),
             content_type: String::new(),
             cloudevent: Map::new(),
+            files: Vec::new(),
             depth: 0,
             held: Vec::new(),
             matches: Vec::new(),

@@ -9,6 +9,7 @@ pub mod depth;
 pub mod door;
 pub mod event;
 pub mod failure;
+pub mod file;
 pub mod id;
 pub mod journal;
 pub mod next;

@@ -79,7 +79,7 @@ impl Driver<'_> {
         let catalog = self.executor.revisions.current();
         let concerned = |(loaded, trigger): &&(Arc<Loaded>, usize)| match loaded.workflow.triggers.get(*trigger) {
             Some(Trigger::Run(trigger)) => trigger.outcomes.contains(&status),
-            Some(Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Manual) | None => false,
+            Some(Trigger::Webhook(_) | Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Manual) | None => false,
         };
         let mut targets: Vec<_> = catalog.endings(&name).iter().filter(concerned).collect();
         if DEPTH_MAX <= self.origin.depth && !targets.is_empty() {

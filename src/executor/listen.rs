@@ -138,7 +138,7 @@ fn is_of(event: &Event, awaiting: &Awaiting) -> bool {
     let is_topic = match event.head.source {
         Source::Workflow => *event.head.kind == *awaiting.topic,
         Source::Run | Source::Approval => *event.head.path == *awaiting.topic,
-        Source::Webhook | Source::Schedule | Source::Manual => false,
+        Source::Webhook | Source::Form | Source::Schedule | Source::Manual => false,
     };
     is_topic && awaiting.until.is_none_or(|until| event.head.received < until)
 }

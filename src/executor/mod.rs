@@ -7,6 +7,7 @@ mod calls;
 mod dispatch;
 mod drive;
 mod emit;
+mod files;
 mod flush;
 mod lanes;
 mod leave;

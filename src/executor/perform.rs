@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::Executor;
+use super::{Executor, files};
 use crate::connector::{Connector, Request};
 use crate::domain::Value;
 use crate::domain::failure::Failure;
@@ -16,6 +16,7 @@ use crate::domain::run::Run;
 use crate::domain::secret::Secrets;
 use crate::domain::workflow::{Call, Step, StepKind};
 use crate::script::Scope;
+use crate::store::Journal;
 use crate::workflow::catalog::Loaded;
 use crate::workflow::evaluate::{self, Shell};
 
@@ -31,6 +32,8 @@ pub(super) struct Prepared<'w> {
     connector: Arc<dyn Connector>,
     request: Request,
     mask: Option<Secrets>,
+    run: RunId,
+    journal: Arc<Journal>,
 }
 
 /// How a call ended.
@@ -46,9 +49,12 @@ pub(super) struct CallEnd<'w> {
 
 impl<'w> Prepared<'w> {
     /// Makes the call.
-    pub(super) fn make(self) -> BoxFuture<'w, CallEnd<'w>> {
+    pub(super) fn make(mut self) -> BoxFuture<'w, CallEnd<'w>> {
         Box::pin(async move {
-            let result = self.connector.call(self.request).await;
+            let result = match files::fill(self.journal.store(), self.run, &mut self.request.with).await {
+                Ok(()) => self.connector.call(self.request).await,
+                Err(failure) => Err(failure),
+            };
             CallEnd { step: self.step, address: self.address, retry: self.retry, attempt: self.attempt, result, mask: self.mask }
         })
     }
@@ -79,6 +85,8 @@ pub(super) fn prepare<'w>(
             connector,
             request,
             mask,
+            run: run.id,
+            journal: Arc::clone(&executor.journal),
         }),
         Err(mut error) => {
             mask.iter().for_each(|mask| mask.mask_text(&mut error.message));

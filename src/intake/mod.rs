@@ -3,6 +3,7 @@
 
 pub mod approve;
 pub mod cloudevents;
+pub mod form;
 mod handshake;
 pub mod limits;
 pub mod replay;
@@ -46,6 +47,8 @@ pub struct Intake {
     pub body_limit_bytes: usize,
     /// What the front door counts.
     pub door: limits::FrontDoor,
+    /// What forms need besides.
+    pub forms: form::Forms,
     /// The links of `approve`.
     pub links: Arc<approve::Links>,
     /// The workflows that runs began with.
@@ -96,6 +99,12 @@ pub enum Refusal {
     /// No enabled workflow has such a hook.
     #[error("no workflow has a hook at /hooks/{0}")]
     NoHook(String),
+    /// No enabled workflow has such a form.
+    #[error("no workflow has a form at /forms/{0}")]
+    NoForm(String),
+    /// What was sent is no form.
+    #[error("a form is sent as application/x-www-form-urlencoded or multipart/form-data, not as {}", if _0.is_empty() { "something without a type" } else { _0 })]
+    NoFormBody(String),
     /// No workflow of this name.
     #[error("there is no workflow `{0}` here; one whose file has an error is not served, see `hence check`")]
     NoWorkflow(String),
@@ -337,10 +346,14 @@ fn receipt(event: &Event, accepted: Accepted) -> Receipt {
 /// The key that the hook's `dedupe` gives. An event whose key cannot be had is taken in all the
 /// same: one run too many is better than an event lost.
 fn hook_key(target: &Target, event: &Event) -> Option<DedupeKey> {
-    let Some(Trigger::Webhook(hook)) = target.trigger() else { return None };
-    let dedupe = hook.dedupe.as_ref()?;
+    let (door, path) = match target.trigger()? {
+        Trigger::Webhook(hook) => ("hook", &hook.path),
+        Trigger::Form(form) => ("form", &form.path),
+        Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => return None,
+    };
+    let dedupe = target.loaded.dedupe(target.trigger)?;
     match matching::dedupe_key(&target.loaded, target.trigger, event)? {
-        Ok(key) => Some(dedupe_key(&["hook", &hook.path, &key], event.head.received.after(dedupe.within))),
+        Ok(key) => Some(dedupe_key(&[door, path, &key], event.head.received.after(dedupe.within))),
         Err(error) => {
             tracing::warn!(workflow.name = %target.loaded.workflow.name, event.id = %event.head.id, error = %error,
                 "the dedupe key could not be evaluated; the event is taken in without one");

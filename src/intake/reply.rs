@@ -178,7 +178,7 @@ impl Intake {
 fn said(target: &Target) -> Option<&Reply> {
     match target.trigger()? {
         Trigger::Webhook(hook) => hook.respond.as_ref(),
-        Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
+        Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
     }
 }
 

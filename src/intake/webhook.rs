@@ -161,11 +161,11 @@ fn cloud_arrival(mut head: EventHead, event: CloudEvent) -> Arrival {
 fn webhook(target: &Target) -> Option<&Webhook> {
     match target.trigger()? {
         Trigger::Webhook(hook) => Some(hook),
-        Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
+        Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
     }
 }
 
-fn kept_headers(headers: &HeaderMap, scheme: &Verify) -> Vec<(String, String)> {
+pub(super) fn kept_headers(headers: &HeaderMap, scheme: &Verify) -> Vec<(String, String)> {
     let secret = match scheme {
         Verify::Header { name, .. } => Some(&**name),
         Verify::None | Verify::Signed(_) | Verify::Hmac(_) | Verify::Bearer { .. } | Verify::Basic { .. } => None,

@@ -8,7 +8,8 @@ use super::body::{self, BadBody, Found};
 use super::json;
 use super::uses::Uses;
 use crate::domain::Value;
-use crate::domain::event::{Event, EventHead};
+use crate::domain::event::{Event, EventHead, Source};
+use crate::domain::file::EventFile;
 
 /// Up to this size the body is also there as it came, `event.raw`. Larger ones would be kept twice for a rare use.
 const RAW_BYTES: usize = 64 << 10;
@@ -57,7 +58,8 @@ pub(super) fn read_all(events: &[Arc<Event>]) -> Dynamic {
 }
 
 fn parse(event: &Event, uses: Uses) -> Read {
-    let mut map = head_map(&event.head, uses);
+    let head = &event.head;
+    let mut map = head_map(head, uses);
     let (found, bad_body) = match body::read(&event.head.content_type, &event.body) {
         Ok(found) => (found, None),
         Err(bad) => (Found::Nothing, Some(bad)),
@@ -73,6 +75,10 @@ fn parse(event: &Event, uses: Uses) -> Read {
         }
         Found::Nothing => Dynamic::UNIT,
     };
+    if head.source == Source::Form {
+        map.insert("form".into(), body.clone());
+        map.insert("files".into(), head.files.iter().map(|file| Dynamic::from(self::file(head, file))).collect::<rhai::Array>().into());
+    }
     map.insert("body".into(), body);
     Read { event: map.into(), bad_body }
 }
@@ -106,6 +112,22 @@ fn head_map(head: &EventHead, uses: Uses) -> Map {
         map.insert("cloudevent".into(), attributes.into());
     }
     map
+}
+
+fn file(head: &EventHead, file: &EventFile) -> Map {
+    let EventFile { number: _, field, name, kind, size, sha256 } = file;
+    let size = i64::try_from(*size).unwrap_or(i64::MAX);
+    [
+        ("id", Dynamic::from(file.id(head.id).to_string())),
+        ("field", field.as_str().into()),
+        ("name", name.as_str().into()),
+        ("type", kind.as_str().into()),
+        ("size", size.into()),
+        ("sha256", sha256.as_str().into()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.into(), value))
+    .collect()
 }
 
 fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {

@@ -16,15 +16,18 @@ mod topic;
 pub mod upkeep;
 mod write;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::{Event, EventHead};
+use crate::domain::file::FileId;
 use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::journal::Entry;
 use crate::domain::time::Timestamp;
 
 pub use crate::domain::admission::NewRun;
+pub use crate::domain::file::PIECE_BYTES;
 pub use answers::{Answers, Caller, Said};
 pub use error::{CommitError, StoreError};
 pub use journal::{Feed, FreshRun, Journal};
@@ -52,6 +55,16 @@ pub trait Store: Send + Sync {
     /// Writes a batch. Each write is all or nothing; on `Ok` everything not `Refused` is on stable
     /// storage. On `Err` nothing of the batch was written. Within a batch, later writes see earlier ones.
     fn write(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<Vec<Written>, StoreError>>;
+
+    /// Stores a piece of a file, the `index`th from 0; all pieces but the last have [`PIECE_BYTES`]. Durable on return, before
+    /// the event is accepted that the file comes with. What no event follows is forgotten by a later pass.
+    fn put_file(&self, file: FileId, index: u32, piece: Bytes) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// A piece of a file; nothing behind the last.
+    fn file(&self, file: FileId, index: u32) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>>;
+
+    /// Forgets the files of an event that was not accepted. Those of one that was stay.
+    fn drop_files(&self, event: EventId) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Every run that has not ended, oldest first. One that listens to something that has come has more to do at once.
     fn load(&self) -> BoxFuture<'_, Result<Vec<OpenRun>, StoreError>>;

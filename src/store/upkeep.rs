@@ -133,6 +133,8 @@ pub enum Stage {
     Posted,
     /// Events.
     Events,
+    /// Files whose event is gone, or never came.
+    Files,
     /// Revisions.
     Revisions,
     /// All is done.

@@ -1,4 +1,4 @@
-//! HTTP: hooks, the API, health. Every route is in the one list below.
+//! HTTP: hooks, forms, the API, health. Every route is in the one list below.
 
 pub mod accept;
 mod answer;
@@ -8,8 +8,10 @@ mod auth;
 mod body;
 mod cors;
 mod door;
+mod forms;
 mod health;
 mod hooks;
+mod html;
 mod metrics;
 mod problem;
 mod ratelimit;
@@ -61,6 +63,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/events/refused", get(api::refused::list))
         .route("/events/{id}", get(api::events::show))
         .route("/events/{id}/fixture", get(api::fixture::show))
+        .route("/events/{id}/files/{number}", get(api::files::show))
         .route("/events/{id}/why", get(api::why::show))
         .route("/runs", get(api::runs::list).post(api::runs::start))
         .route("/runs/{id}", get(api::runs::show))
@@ -77,6 +80,7 @@ pub fn router(web: Arc<Web>) -> Router {
     let metrics = get(metrics::show).layer(from_fn_with_state(Arc::clone(&web), auth::require_token));
     Router::new()
         .route("/hooks/{*path}", any(hooks::receive))
+        .route("/forms/{*path}", get(forms::show).post(forms::send).options(forms::preflight))
         .route("/approve/{run}/{question}/{signature}", get(approve::show).post(approve::answer))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

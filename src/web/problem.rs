@@ -84,6 +84,16 @@ impl ProblemResponse {
         Self::new(StatusCode::GONE, "question-over", why)
     }
 
+    /// An event has no such file.
+    pub(super) fn no_file(detail: String) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "no-file", detail)
+    }
+
+    /// A form that has to be mended, or sent once more.
+    pub(super) fn invalid_form(detail: &str, errors: Value) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-form", detail).with("errors", errors)
+    }
+
     /// Its status.
     pub(super) fn status(&self) -> StatusCode {
         self.status
@@ -166,6 +176,8 @@ impl From<Refusal> for ProblemResponse {
         let text = refusal.to_string();
         match refusal {
             Refusal::NoHook(_) => Self::new(StatusCode::NOT_FOUND, "no-hook", text),
+            Refusal::NoForm(_) => Self::new(StatusCode::NOT_FOUND, "no-form", text),
+            Refusal::NoFormBody(_) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", text),
             Refusal::NoWorkflow(_) => Self::new(StatusCode::NOT_FOUND, "no-workflow", text),
             Refusal::NoQuestion => Self::new(StatusCode::NOT_FOUND, "no-question", text),
             Refusal::NoRun(_) => Self::new(StatusCode::NOT_FOUND, "no-run", text),

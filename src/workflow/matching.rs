@@ -12,7 +12,7 @@ use crate::domain::failure::Failure;
 use crate::domain::id::RunId;
 use crate::domain::journal::{Entry, Fact};
 use crate::domain::secret::Secrets;
-use crate::domain::workflow::{Trigger, Webhook};
+use crate::domain::workflow::{Form, Trigger, Webhook};
 use crate::script::Scope;
 
 pub use crate::script::condition;
@@ -77,7 +77,7 @@ impl Decision {
 /// The value of a hook's `dedupe` key for an event; nothing when the trigger has none.
 #[must_use]
 pub fn dedupe_key(loaded: &Loaded, trigger: usize, event: &Event) -> Option<Result<String, Failure>> {
-    let dedupe = loaded.webhook(trigger)?.dedupe.as_ref()?;
+    let dedupe = loaded.dedupe(trigger)?;
     Some(loaded.program.text(dedupe.key, &mut Scope::new(event)))
 }
 
@@ -106,9 +106,9 @@ pub fn route<'c>(catalog: &'c Catalog, method: &str, path: &str) -> Result<Route
 #[derive(Debug)]
 pub struct Arrived<'c> {
     head: &'c EventHead,
-    /// The workflows whose hooks take it, and which trigger of each.
+    /// The workflows whose hooks or form take it, and which trigger of each.
     hooks: Vec<(&'c str, usize)>,
-    /// The path of the hooks that took it, as one of them writes it.
+    /// The path of the hooks or the form that took it, as one of them writes it.
     taken_at: Option<&'c str>,
 }
 
@@ -124,6 +124,12 @@ impl<'c> Arrived<'c> {
             arrived.hooks = hooks.iter().map(|hook| (&*hook.loaded.workflow.name, hook.trigger)).collect();
             arrived.taken_at = hooks.first().and_then(|hook| hook.webhook()).map(|webhook| &*webhook.path);
         }
+        if head.source == Source::Form
+            && let Some(found) = catalog.form(&head.path)
+        {
+            arrived.hooks = vec![(&*found.loaded.workflow.name, found.trigger)];
+            arrived.taken_at = found.loaded.form(found.trigger).map(|form| &*form.path);
+        }
         arrived
     }
 
@@ -137,16 +143,18 @@ impl<'c> Arrived<'c> {
     fn concerns_trigger(&self, workflow: &Arc<str>, index: usize, trigger: &Trigger) -> Result<(), Elsewhere> {
         let is_it = match (self.head.source, trigger) {
             (Source::Webhook, Trigger::Webhook(webhook)) => return self.concerns_hook(workflow, index, webhook),
+            (Source::Form, Trigger::Form(form)) => return self.concerns_form(workflow, index, form),
             (Source::Schedule, Trigger::Schedule(schedule)) => *schedule.name == *self.head.path,
             (Source::Manual, Trigger::Manual) => self.started_by_hand() == Some(workflow),
             (Source::Workflow, Trigger::Event(event)) => *event.kind == *self.head.kind,
             // The ended run's workflow is in the body; what it started is in the event's matches.
             (Source::Run, Trigger::Run(_)) => self.head.matches.iter().any(|found| found.workflow == *workflow),
-            (Source::Webhook, Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual)
-            | (Source::Schedule, Trigger::Webhook(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual)
-            | (Source::Manual, Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_))
-            | (Source::Workflow, Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Run(_) | Trigger::Manual)
-            | (Source::Run, Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Manual)
+            (Source::Webhook, Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual)
+            | (Source::Form, Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual)
+            | (Source::Schedule, Trigger::Webhook(_) | Trigger::Form(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual)
+            | (Source::Manual, Trigger::Webhook(_) | Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_))
+            | (Source::Workflow, Trigger::Webhook(_) | Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Run(_) | Trigger::Manual)
+            | (Source::Run, Trigger::Webhook(_) | Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Manual)
             | (Source::Approval, _) => {
                 return Err(Elsewhere::Kind { has: kind(trigger), came: self.came() });
             }
@@ -168,6 +176,15 @@ impl<'c> Arrived<'c> {
         Err(Elsewhere::Shadowed { takes, came, by: self.taken_at.map(Arc::from) })
     }
 
+    fn concerns_form(&self, workflow: &str, trigger: usize, form: &Form) -> Result<(), Elsewhere> {
+        if self.hooks.contains(&(workflow, trigger)) {
+            return Ok(());
+        }
+        let (takes, came) = (Arc::clone(&form.path), self.head.path.clone());
+        let by = self.taken_at.map(Arc::from).filter(|_| fits(&form.path, &came));
+        Err(Elsewhere::OtherForm { takes, came, by })
+    }
+
     /// Only one workflow is started by hand at a time, so that is the one it was stored with.
     fn started_by_hand(&self) -> Option<&'c Arc<str>> {
         self.head.matches.first().map(|found| &found.workflow)
@@ -176,6 +193,7 @@ impl<'c> Arrived<'c> {
     fn came(&self) -> Came {
         match self.head.source {
             Source::Webhook => Came::Hook(self.head.path.clone()),
+            Source::Form => Came::Form(self.head.path.clone()),
             Source::Schedule => Came::Due(self.head.path.clone()),
             Source::Manual => Came::ByHand(self.started_by_hand().cloned()),
             Source::Workflow => Came::Emitted(self.head.kind.clone()),
@@ -188,6 +206,7 @@ impl<'c> Arrived<'c> {
 fn kind(trigger: &Trigger) -> &'static str {
     match trigger {
         Trigger::Webhook(_) => "webhook",
+        Trigger::Form(_) => "form",
         Trigger::Schedule(_) => "schedule",
         Trigger::Event(_) => "event trigger",
         Trigger::Run(_) => "run trigger",
@@ -200,6 +219,8 @@ fn kind(trigger: &Trigger) -> &'static str {
 pub enum Came {
     /// At this path below `/hooks/`.
     Hook(String),
+    /// Through the form at this path below `/forms/`.
+    Form(String),
     /// As a due time of this schedule.
     Due(String),
     /// By hand, for this workflow.
@@ -216,6 +237,7 @@ impl fmt::Display for Came {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hook(path) => write!(out, "came to the webhook `{path}`"),
+            Self::Form(path) => write!(out, "came through the form `{path}`"),
             Self::Due(name) => write!(out, "is a due time of the schedule `{name}`"),
             Self::ByHand(Some(workflow)) => write!(out, "started `{workflow}` by hand"),
             Self::ByHand(None) => out.write_str("was made by hand"),
@@ -263,6 +285,16 @@ pub enum Elsewhere {
         /// As sent.
         was: String,
     },
+    /// The form has another path, or another form fits the path more closely.
+    #[error("its form is `{takes}`, the event came through `{came}`{}", by.as_ref().map_or(String::new(), |by| format!(", which is the form `{by}`")))]
+    OtherForm {
+        /// As the workflow has it.
+        takes: Arc<str>,
+        /// Where it came to.
+        came: String,
+        /// The path of the other, where this one would have fitted too.
+        by: Option<Arc<str>>,
+    },
     /// Another hook fits the path more closely.
     #[error("its webhook takes `{takes}`, but `{came}` goes to {}", by.as_ref().map_or("another webhook".to_owned(), |by| format!("the webhook `{by}`")))]
     Shadowed {
@@ -290,7 +322,11 @@ pub fn none_concerned(reasons: &[Elsewhere]) -> String {
                 add(&mut kinds, format!("a {has}"));
                 came = other.to_string();
             }
-            Elsewhere::Other { .. } | Elsewhere::Path { .. } | Elsewhere::Method { .. } | Elsewhere::Shadowed { .. } => {
+            Elsewhere::Other { .. }
+            | Elsewhere::Path { .. }
+            | Elsewhere::Method { .. }
+            | Elsewhere::OtherForm { .. }
+            | Elsewhere::Shadowed { .. } => {
                 add(&mut told, reason.to_string());
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! Text becomes a tree with positions (`yaml`), the tree becomes typed structs (`file`), those become
 //! a [`crate::domain::workflow::Workflow`] and its program (`compile`); `lint` looks for what will go wrong
-//! when it runs; `catalog` holds all of them; `matching` says which of them an event starts.
+//! when it runs; `catalog` holds all of them; `matching` says which of them an event starts, `filled` whether a form is
+//! filled in as it should be.
 
 pub mod body_schema;
 pub mod catalog;
@@ -10,6 +11,7 @@ pub mod compile;
 pub mod evaluate;
 pub mod event_type;
 pub mod file;
+pub mod filled;
 pub mod inside;
 pub mod keys;
 pub mod lint;

@@ -17,6 +17,7 @@ use hence::store::{RunFilter, Store, embedded};
 use ring::hmac;
 use serde_json::{Value, json};
 
+use crate::forms;
 use crate::support::project::PUBLIC_URL;
 use crate::support::{Life, Project, Recorder, TestApp, ok};
 
@@ -49,9 +50,11 @@ pub(super) fn events() -> BTreeMap<&'static str, Case> {
         json!({"id": "o-1", "shipping": "express", "email": "ada@example.com", "items": [{"sku": "a"}, {"sku": "b"}, {"sku": "c"}]});
     let refund = json!({"order": "o-1", "amount": 250, "email": "ada@example.com"});
     let saga = json!({"id": "o-1", "amount": 40, "email": "ada@example.com", "items": [{"sku": "a"}]});
+    let message = [("name", "Ada"), ("email", "ada@example.com"), ("topic", "order"), ("message", "Where is it?")];
     let person = || json!({"email": "ada@example.com"});
     let post = |path, body| Send::Post { path, github: false, body };
     BTreeMap::from([
+        ("contact-form", Case::new(Send::Form { path: "contact", fields: message.to_vec() })),
         ("order-saga", Case::new(post("order-saga", saga))),
         ("drip-campaign", Case::new(post("campaign", person()))),
         ("digest", Case::new(post("signups", person()))),
@@ -67,7 +70,16 @@ pub(super) fn events() -> BTreeMap<&'static str, Case> {
 }
 
 pub(super) enum Send {
-    Post { path: &'static str, github: bool, body: Value },
+    Post {
+        path: &'static str,
+        github: bool,
+        body: Value,
+    },
+    /// A form that was filled in, with a photo.
+    Form {
+        path: &'static str,
+        fields: Vec<(&'static str, &'static str)>,
+    },
     ByHand(Value),
 }
 
@@ -104,6 +116,7 @@ impl Send {
                 let request = app.http.post(format!("{}/api/runs", app.url)).bearer_auth(app.app.token.expose());
                 request.json(&json!({"workflow": workflow, "event": event}))
             }
+            Self::Form { path, fields } => forms::filled_in(app, path, fields).await,
             Self::Post { path, github, body } => {
                 let body = body.to_string();
                 let mut request = app.http.post(format!("{}/hooks/{path}", app.url)).header("content-type", "application/json");

@@ -19,6 +19,7 @@ mod door;
 mod endurance;
 mod faults;
 mod flows;
+mod forms;
 mod functions_doc;
 mod gathering;
 mod github;

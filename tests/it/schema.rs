@@ -230,7 +230,45 @@ fn each_slip_at_the_top_is_rejected() {
     trigger(true, "{event: {type: order.paid, if: event.body.ok}}");
     trigger(true, "{run: {workflow: other, outcome: [failed, canceled]}}");
     trigger(true, "{run: {workflow: other, outcome: failed}}");
+    trigger(
+        true,
+        "{form: {path: a, redirect: /, honeypot: b, uploads: {max: 1MiB, count: 3, types: [image/*, .csv]}, cors: {origins: '*'}}}",
+    );
+    trigger(
+        true,
+        "{form: {path: 'a/{b}', redirect: 'https://a.example/b?c=d', uploads: {types: image/png}, cors: {origins: ['https://a.example:8443']}}}",
+    );
+    trigger(
+        true,
+        "{form: {path: a, title: b, fields: {a: text, b: {}, c: {type: number, min: 1.5}, d: {type: checkbox, options: {x: y}}}}}",
+    );
+    trigger(
+        true,
+        "{form: {path: a, fields: {a: {type: date, max: 2026-01-01}, b: {type: hidden, value: 7}, c: {type: file, multiple: true}}}}",
+    );
     for slip in [
+        "{form: a}",
+        "{form: {}}",
+        "{form: {path: a, redirect: //b}}",
+        "{form: {path: a, redirect: b}}",
+        "{form: {path: a, redirect: 'javascript:b'}}",
+        "{form: {path: a, honeypot: a-b}}",
+        "{form: {path: a, title: b}}",
+        "{form: {path: a, uploads: {types: [png]}}}",
+        "{form: {path: a, uploads: {count: 101}}}",
+        "{form: {path: a, cors: https://a.example}}",
+        "{form: {path: a, cors: {origins: https://a.example/b}}}",
+        "{form: {path: a, cors: {origins: []}}}",
+        "{form: {path: a, fields: {}}}",
+        "{form: {path: a, fields: [a]}}",
+        "{form: {path: a, fields: {a-b: text}}}",
+        "{form: {path: a, fields: {a: select}}}",
+        "{form: {path: a, fields: {a: {type: select}}}}",
+        "{form: {path: a, fields: {a: {type: hidden}}}}",
+        "{form: {path: a, fields: {a: {type: number, pattern: b}}}}",
+        "{form: {path: a, fields: {a: {type: colour}}}}",
+        "{form: {path: a, fields: {a: {type: file, value: b}}}}",
+        "{form: {path: a, fields: {a: {label: ' '}}}}",
         "{event: order.paid}",
         "{event: {type: a b}}",
         "{event: {}}",

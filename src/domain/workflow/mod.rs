@@ -1,6 +1,7 @@
 //! A compiled workflow: what the core walks over. Expressions are handles into the workflow's
 //! program (see `script`), so this stays plain data.
 
+mod form;
 mod keep;
 mod start;
 mod step;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use super::id::Revision;
 use super::journal::Address;
 
+pub use form::{Choice, Field, FieldKind, FileType, Form, Length, Pattern, Sites, Uploads, Words};
 pub use keep::{Keep, Kept};
 pub use start::{Concurrency, Gathering, Input, InputKind, Mode, Throttle};
 pub use step::{Approve, Call, Case, Child, Emit, OnError, Respond, RespondBody, Step, StepKind, Wait, WaitEvent};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Code, Respond, Verify};
+use super::{Code, Form, Respond, Verify};
 use crate::domain::door::Door;
 use crate::domain::run::Status;
 use crate::domain::schedule::Schedule;
@@ -13,6 +13,8 @@ use crate::domain::schedule::Schedule;
 pub enum Trigger {
     /// `POST /hooks/PATH`.
     Webhook(Box<Webhook>),
+    /// A form at `/forms/PATH`.
+    Form(Box<Form>),
     /// A due time.
     Schedule(ScheduleTrigger),
     /// An event that a workflow emitted.
@@ -29,7 +31,7 @@ impl Trigger {
     pub fn condition(&self) -> Option<Code> {
         match self {
             Self::Event(trigger) => trigger.condition,
-            Self::Webhook(_) | Self::Schedule(_) | Self::Run(_) | Self::Manual => None,
+            Self::Webhook(_) | Self::Form(_) | Self::Schedule(_) | Self::Run(_) | Self::Manual => None,
         }
     }
 }

@@ -90,10 +90,17 @@ impl FrontDoor {
         if !allow_from.is_empty() && !allow_from.iter().any(|network| network.contains(&sender)) {
             return Err(Refusal::Elsewhere(sender));
         }
-        if let Some(senders) = &self.senders {
-            senders.take(sender, now).map_err(|spent| Refusal::TooOften { of: RateOf::Sender, spent })?;
-        }
+        self.admit_sender(sender, now)?;
         let Some((rate, used)) = rate.as_ref().zip(hook.used()) else { return Ok(None) };
         take(used, rate, now).map(Some).map_err(|spent| Refusal::TooOften { of: RateOf::Hook, spent })
+    }
+
+    /// Lets a request in if its sender has not sent too many.
+    ///
+    /// # Errors
+    /// When there were too many before it.
+    pub fn admit_sender(&self, sender: IpAddr, now: Timestamp) -> Result<(), Refusal> {
+        let Some(senders) = &self.senders else { return Ok(()) };
+        senders.take(sender, now).map(drop).map_err(|spent| Refusal::TooOften { of: RateOf::Sender, spent })
     }
 }

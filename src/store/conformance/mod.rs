@@ -6,6 +6,7 @@
 mod accept;
 mod backup;
 mod commit;
+mod files;
 mod gather;
 mod list;
 mod post;
@@ -20,6 +21,7 @@ use serde_json::json;
 
 use super::{Accept, Accepted, Commit, Cursor, DedupeKey, Epoch, NewRun, OpenRun, Store, StoreError, Write, Written};
 use crate::domain::event::{Event, EventHead, Match, MatchResult, Source};
+use crate::domain::file::EventFile;
 use crate::domain::id::{EventId, Parts, Revision, RunId};
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::run::Status;
@@ -49,6 +51,10 @@ pub async fn check_all(fresh: &dyn Fn() -> Place) {
     commit::a_cancel_is_kept_until_the_run_has_ended(&*open()).await;
     commit::outputs_of_every_size_come_back(&*open()).await;
     commit::a_failure_is_shown_in_lists(&*open()).await;
+    files::files_of_every_size_come_back(&fresh()).await;
+    files::what_is_missing_of_a_file_is_found(&*open()).await;
+    files::files_that_no_event_follows_are_forgotten(&*open()).await;
+    files::files_of_an_event_that_stays_stay(&*open()).await;
     gather::a_debounced_run_has_the_last_event(&fresh()).await;
     gather::a_full_batch_begins_at_once_and_takes_no_more(&fresh()).await;
     gather::keys_gather_apart_and_a_canceled_run_gathers_no_more(&*open()).await;
@@ -108,6 +114,20 @@ fn time(time_ms: u64) -> Timestamp {
 /// An event of that time with one run per workflow.
 fn accept(time_ms: u64, workflows: &[&str]) -> Accept {
     accept_body(time_ms, workflows, b"{\"a\":1}".to_vec(), Vec::new())
+}
+
+/// The same event, with these files.
+fn with_files(accept: Accept, files: impl Iterator<Item = (u16, Bytes)>) -> Accept {
+    let describe = |(number, content): (u16, Bytes)| EventFile {
+        number,
+        field: "photo".to_owned(),
+        name: "a.png".to_owned(),
+        kind: "image/png".to_owned(),
+        size: u64::try_from(content.len()).unwrap(),
+        sha256: "0".repeat(64),
+    };
+    let head = EventHead { files: files.map(describe).collect(), ..accept.event.head.clone() };
+    Accept { event: Arc::new(Event::new(head, accept.event.body.clone())), ..accept }
 }
 
 fn accept_body(time_ms: u64, workflows: &[&str], body: Vec<u8>, headers: Vec<(String, String)>) -> Accept {

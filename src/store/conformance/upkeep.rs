@@ -232,7 +232,7 @@ pub(super) async fn what_comes_during_a_pass_stays(store: &dyn Store) {
             Stage::Gathered => 92,
             Stage::Keys => 93,
             Stage::Posted => 94,
-            Stage::Events | Stage::Begin | Stage::Revisions | Stage::Done => 95,
+            Stage::Events | Stage::Files | Stage::Begin | Stage::Revisions | Stage::Done => 95,
         } * DAY_MS;
         accept_new(store, [accept(at, &["a"])]).await;
         while pass.stage != Stage::Done {

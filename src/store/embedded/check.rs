@@ -5,6 +5,7 @@ use super::prune::is_of_a_sender;
 use super::record::{Reader, Remembered, RunRecord};
 use super::snapshot::{END, walk};
 use super::{Core, Wanted, key, open_record, read};
+use crate::domain::file::FileId;
 use crate::domain::id::{EventId, RunId};
 use crate::domain::run::{Run, Status};
 use crate::domain::time::Timestamp;
@@ -46,7 +47,16 @@ impl Core {
     fn check_event(&self, id: Option<[u8; 16]>) -> Result<(), String> {
         let id = EventId::from_bytes(id.ok_or("an event's key cannot be read")?);
         let event = self.event(id).map_err(|error| told(&id, &error))?.ok_or_else(|| format!("{id} cannot be found"))?;
-        if event.head.id == id { Ok(()) } else { Err(format!("{id} says that it is {}", event.head.id)) }
+        if event.head.id != id {
+            return Err(format!("{id} says that it is {}", event.head.id));
+        }
+        // A file without its event is on its way, or was given up: a retention pass takes it away.
+        event.head.files.iter().try_for_each(|file| self.check_file(file.id(id), file.size))
+    }
+
+    fn check_file(&self, file: FileId, size: u64) -> Result<(), String> {
+        let found = self.file_bytes(file).map_err(|error| told(&file, &error))?;
+        if found == size { Ok(()) } else { Err(format!("the file {file} has {found} bytes, and its event says {size}")) }
     }
 
     fn check_owner(&self, id: Option<[u8; 16]>, what: &str, key: impl Fn(EventId) -> Vec<u8>) -> Result<(), String> {

@@ -14,8 +14,10 @@
 //! | `u` name | a schedule's cursor |
 //! | `t` topic, place | an event that runs may wait for: its id |
 //! | `g` run, number | an event that a run gathered: its id |
+//! | `a` event, number, chunk | files that came with an event |
 
 use super::super::TopicKey;
+use crate::domain::file::FileId;
 use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::time::Timestamp;
 
@@ -31,6 +33,7 @@ const REVISION: u8 = b'v';
 const CURSOR: u8 = b'u';
 const TOPIC: u8 = b't';
 const GATHERED: u8 = b'g';
+const FILE: u8 = b'a';
 
 /// A key below `prefix`.
 fn key(prefix: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -115,6 +118,19 @@ pub(super) fn posted_seq(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|bytes| u64::from_be_bytes(*bytes))
 }
 
+/// All files of an event.
+pub(super) fn files(event: EventId) -> Vec<u8> {
+    key(FILE, &[&event.to_bytes()])
+}
+
+pub(super) fn file(id: FileId) -> Vec<u8> {
+    key(FILE, &[&id.event.to_bytes(), &id.number.to_be_bytes()])
+}
+
+pub(super) fn all_files() -> (Vec<u8>, Vec<u8>) {
+    (vec![FILE], vec![FILE + 1])
+}
+
 pub(super) fn gathered(run: RunId, number: u32) -> Vec<u8> {
     key(GATHERED, &[&run.to_bytes(), &number.to_be_bytes()])
 }
@@ -174,6 +190,7 @@ pub(super) fn kind(key: &[u8]) -> Option<&'static str> {
         CURSOR => "schedules",
         TOPIC => "waited-for events",
         GATHERED => "gathered events",
+        FILE => "files",
         _ => return None,
     })
 }

@@ -6,6 +6,7 @@ mod admit;
 mod backup;
 mod check;
 mod compact;
+mod files;
 mod key;
 mod open_record;
 mod prune;
@@ -22,6 +23,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 pub use self::backup::verify;
@@ -38,6 +40,7 @@ use super::{
     TopicKey, Write, Written,
 };
 use crate::domain::event::{Event, EventHead};
+use crate::domain::file::FileId;
 use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::journal::Entry;
 use crate::domain::time::Timestamp;
@@ -269,6 +272,18 @@ impl Store for Embedded {
 
     fn revision(&self, revision: Revision) -> BoxFuture<'_, Result<Option<RevisionFiles>, StoreError>> {
         self.blocking(move |core| core.revision(revision))
+    }
+
+    fn put_file(&self, file: FileId, index: u32, piece: Bytes) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.blocking(move |core| core.put_file(file, index, &piece))
+    }
+
+    fn file(&self, file: FileId, index: u32) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
+        self.blocking(move |core| core.file(file, index))
+    }
+
+    fn drop_files(&self, event: EventId) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.blocking(move |core| core.drop_files(event))
     }
 
     fn run(&self, run: RunId) -> BoxFuture<'_, Result<Option<RunHead>, StoreError>> {

@@ -23,6 +23,9 @@ const STEP_KEYS: usize = 250;
 /// What ended or came a moment ago stays, however full the store is: somebody may be about to ask for it.
 const RECENT: Duration = Duration::from_secs(60);
 
+/// So long after it began somebody may still be sending a file, whose event comes last.
+const FILE_AWAITED: Duration = Duration::from_secs(3_600);
+
 /// References that came into being since a pass began.
 #[derive(Debug, Default)]
 pub(super) struct NewRefs {
@@ -78,7 +81,8 @@ impl Core {
             Stage::Gathered => (Stage::Keys, self.pin_gathered(&mut pass)?),
             Stage::Keys => (Stage::Posted, self.note_keys(&mut pass)?),
             Stage::Posted => (Stage::Events, self.prune_posted(&mut pass, &mut removal)?),
-            Stage::Events => (Stage::Revisions, self.prune_events(&mut pass, &writer, &mut removal)?),
+            Stage::Events => (Stage::Files, self.prune_events(&mut pass, &writer, &mut removal)?),
+            Stage::Files => (Stage::Revisions, self.prune_files(&pass, &mut removal)?),
             Stage::Revisions => {
                 self.prune_revisions(&mut pass, &mut writer, &mut removal)?;
                 writer.pass = None;
@@ -229,6 +233,43 @@ impl Core {
             pass.pruned.events += 1;
         }
         Ok(next)
+    }
+
+    /// Files go after their event; also those whose event never came, once nobody can be sending them any more.
+    fn prune_files(&self, pass: &Pass, removal: &mut Removal) -> Result<Option<Vec<u8>>, StoreError> {
+        let (from, end) = key::all_files();
+        let mut from = if pass.cursor.is_empty() { from } else { pass.cursor.clone() };
+        let old_ms = u64::try_from(pass.now.before(FILE_AWAITED).0).unwrap_or(0);
+        for _ in 0..STEP_RECORDS {
+            let mut next = None;
+            self.kv.range(&from, &end, Order::Ascending, &mut |key, _| {
+                next = key::leading_id(key).map(EventId::from_bytes);
+                ControlFlow::Break(())
+            })?;
+            let Some(event) = next.filter(|event| event.time_ms() < old_ms) else { return Ok(None) };
+            let prefix = key::files(event);
+            let behind = key::end_of(&prefix);
+            if self.kv.get(&key::event(event))?.is_none() && self.remove_some(removal, (prefix, behind.clone()))? {
+                // There is more of them: the next step begins where this one did.
+                return Ok(Some(from));
+            }
+            from = behind;
+        }
+        Ok(Some(from))
+    }
+
+    /// Removes what one step may. Whether there is more.
+    fn remove_some(&self, removal: &mut Removal, (from, to): (Vec<u8>, Vec<u8>)) -> Result<bool, StoreError> {
+        let mut more = false;
+        self.kv.range(&from, &to, Order::Ascending, &mut |key, value| {
+            if STEP_KEYS <= removal.keys {
+                more = true;
+                return ControlFlow::Break(());
+            }
+            removal.key(key, value);
+            ControlFlow::Continue(())
+        })?;
+        Ok(more)
     }
 
     /// Lets a repeat be answered without the event. Says whether the event may go.

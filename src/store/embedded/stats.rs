@@ -23,7 +23,7 @@ impl Core {
         walk(&*self.kv, (Vec::new(), END.to_vec()), wanted, &mut |key, value| {
             let bytes = key.len() + value.len();
             stats.kinds.entry(key::kind(key).unwrap_or("unknown")).or_default().add(bytes);
-            if let Some("events" | "bodies") = key::kind(key) {
+            if let Some("events" | "bodies" | "files") = key::kind(key) {
                 let time_ms = key::leading_id(key).map_or(0, |id| RunId::from_bytes(id).time_ms());
                 add_span(&mut stats, time_ms, bytes);
             }

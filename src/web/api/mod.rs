@@ -1,6 +1,7 @@
 //! `/api`: reads what happened and tells why, starts, cancels and replays runs. Its JSON types are its own (`view`).
 
 pub(super) mod events;
+pub(super) mod files;
 pub(super) mod fixture;
 pub(super) mod inventory;
 mod queued;

@@ -1,6 +1,7 @@
 //! What the API shows, apart from what is stored: the stored form may change, this may not.
 
 use crate::domain::event::{Event, EventHead, MatchResult};
+use crate::domain::file::EventFile;
 use crate::domain::journal::{Address, Entry, Fact, Outcome};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Reply, Trigger};
@@ -31,6 +32,7 @@ pub(super) fn trigger(trigger: &Trigger, now: Timestamp) -> Value {
             let (path, respond) = (format!("/hooks/{}", hook.path), reply(hook.respond.as_ref()));
             json!({"kind": "webhook", "path": path, "methods": hook.methods, "verify": hook.verify.word(), "respond": respond})
         }
+        Trigger::Form(form) => json!({"kind": "form", "path": format!("/forms/{}", form.path), "served": form.fields.is_some()}),
         Trigger::Schedule(schedule) => {
             let next = schedule.schedule.rule.next_after(now).map(|time| time.to_string());
             json!({"kind": "schedule", "rule": schedule.schedule.rule.to_string(), "next": next})
@@ -80,6 +82,9 @@ pub(super) fn event_with_body(event: &Event) -> Value {
         map.insert("query".into(), json!(event.head.query));
         map.insert("params".into(), json!(event.head.params.iter().cloned().collect::<std::collections::BTreeMap<_, _>>()));
         map.insert("content_type".into(), json!(event.head.content_type));
+        if !event.head.files.is_empty() {
+            map.insert("files".into(), event.head.files.iter().map(|file| self::file(&event.head, file)).collect());
+        }
         map.insert("body_bytes".into(), json!(event.body.len()));
         if event.body.len() <= BODY_SHOWN_BYTES {
             let body =
@@ -88,6 +93,13 @@ pub(super) fn event_with_body(event: &Event) -> Value {
         }
     }
     shown
+}
+
+/// A file of an event, and where it can be had.
+fn file(head: &EventHead, file: &EventFile) -> Value {
+    let EventFile { number, field, name, kind, size, sha256 } = file;
+    let url = format!("/api/events/{}/files/{number}", head.id);
+    json!({"id": file.id(head.id).to_string(), "field": field, "name": name, "type": kind, "size": size, "sha256": sha256, "url": url})
 }
 
 pub(super) fn run(head: &RunHead, now: Timestamp) -> Value {

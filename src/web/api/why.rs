@@ -155,7 +155,7 @@ fn not_loaded() -> Now {
 
 /// The key by which a repeat of the event would be recognised.
 fn dedupe(web: &Web, event: &Event, loaded: &Loaded, trigger: usize) -> Option<Value> {
-    let dedupe = loaded.webhook(trigger)?.dedupe.as_ref()?;
+    let dedupe = loaded.dedupe(trigger)?;
     let until = event.head.received.after(dedupe.within).to_string();
     Some(match matching::dedupe_key(loaded, trigger, event)? {
         Ok(key) => {

@@ -1,21 +1,18 @@
 //! The pages of `approve`: plain HTML, one style, no script. Everything that comes from outside is escaped.
 
-use std::fmt::Write;
-
 use axum::response::Html;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 
 use crate::domain::time::Timestamp;
 use crate::intake::approve::{COMMENT_CHARS, Question, Standing, WHO_CHARS, minutes};
+use crate::web::html::{document, escaped, sentence, style_source};
 
 const STYLE: &str = include_str!("style.css");
 
 /// Only this style, and a form that goes back to where the page came from.
 pub(super) fn content_security_policy() -> String {
-    let hash = STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes()));
-    format!("default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+    let style = style_source(STYLE);
+    format!("default-src 'none'; style-src {style}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 }
 
 /// What is asked, or what came of it.
@@ -46,7 +43,7 @@ pub(super) fn question(question: &Question) -> Html<String> {
             (title, format!("{of}<h1>{title}</h1>\n<p class=\"note\">{}</p>\n{message}{}", escaped(why), list(&rows)))
         }
     };
-    document(title, &body)
+    document(title, STYLE, &body)
 }
 
 /// Why there is nothing to show.
@@ -61,14 +58,11 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Html<String> {
         _ if status.is_client_error() => "Go back to change it. Nothing was decided.",
         _ => "Nothing was decided. Please try again in a moment.",
     };
-    document(title, &format!("<h1>{title}</h1>\n<p class=\"note\">{}</p>\n<p class=\"note\">{help}</p>\n", escaped(&sentence(detail))))
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
-    let end = if text.ends_with('.') { "" } else { "." };
-    format!("{first}{}{end}", chars.as_str())
+    document(
+        title,
+        STYLE,
+        &format!("<h1>{title}</h1>\n<p class=\"note\">{}</p>\n<p class=\"note\">{help}</p>\n", escaped(&sentence(detail))),
+    )
 }
 
 fn form(to: &str) -> String {
@@ -98,58 +92,4 @@ fn list(rows: &[(&str, String)]) -> String {
 
 fn time(time: Timestamp) -> String {
     format!("<time datetime=\"{time}\">{}</time>", minutes(time))
-}
-
-fn document(title: &str, body: &str) -> Html<String> {
-    Html(format!(
-        "<!doctype html>
-<html lang=\"en\">
-<head>
-<meta charset=\"utf-8\">
-<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
-<meta name=\"color-scheme\" content=\"light dark\">
-<title>{title}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<main>
-{body}</main>
-</body>
-</html>
-"
-    ))
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // These turn the order of letters round, and with it what seems to be asked.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => drop(write!(out, "&#xfffd;")),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_comes_from_outside_is_escaped() {
-        assert_eq!(escaped("<b a='1' c=\"2\">&\n</b>"), "&lt;b a=&#39;1&#39; c=&quot;2&quot;&gt;&amp;\n&lt;/b&gt;");
-        assert_eq!(escaped("pay \u{202e}001 \u{2066}x"), "pay &#xfffd;001 &#xfffd;x");
-    }
-
-    #[test]
-    fn a_problem_is_a_sentence() {
-        assert_eq!(sentence("there is no question"), "There is no question.");
-        assert_eq!(sentence(""), ".");
-    }
 }

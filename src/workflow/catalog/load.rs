@@ -156,6 +156,7 @@ fn compile_node(
     let name_span = file.name.as_ref().map_or(Span::START, |name| name.span);
     let trigger_spans = file.triggers.iter().map(|trigger| match trigger {
         TriggerFile::Webhook(webhook) => webhook.path.span,
+        TriggerFile::Form(form) => form.path.span,
         TriggerFile::Event(event) => event.kind.span,
         TriggerFile::Run(run) => run.workflow.span,
         TriggerFile::Schedule(_) | TriggerFile::Manual(_) => Span::START,

@@ -2,6 +2,7 @@
 
 mod across;
 mod current;
+mod forms;
 mod load;
 mod routes;
 mod schemas;
@@ -17,10 +18,11 @@ use super::compile::Context;
 use super::problem::{Problem, codes};
 use super::yaml::Span;
 use crate::domain::event::Event;
-use crate::domain::workflow::{ScheduleTrigger, SecretName, Trigger, Webhook, Workflow};
+use crate::domain::workflow::{Dedupe, Form, ScheduleTrigger, SecretName, Trigger, Webhook, Workflow};
 use crate::script::{Program, Uses, body_value};
 
 pub use current::Current;
+pub use forms::FormMatch;
 pub use routes::{Hook, Route, RouteMatch};
 pub use sources::{FILES, Fingerprint, SourceFile, Sources};
 
@@ -64,6 +66,25 @@ impl Loaded {
     pub fn webhook(&self, trigger: usize) -> Option<&Webhook> {
         match self.workflow.triggers.get(trigger)? {
             Trigger::Webhook(webhook) => Some(webhook),
+            Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
+        }
+    }
+
+    /// The form at this place of `when`.
+    #[must_use]
+    pub fn form(&self, trigger: usize) -> Option<&Form> {
+        match self.workflow.triggers.get(trigger)? {
+            Trigger::Form(form) => Some(form),
+            Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
+        }
+    }
+
+    /// The `dedupe` of the webhook or form at this place of `when`.
+    #[must_use]
+    pub fn dedupe(&self, trigger: usize) -> Option<&Dedupe> {
+        match self.workflow.triggers.get(trigger)? {
+            Trigger::Webhook(webhook) => webhook.dedupe.as_ref(),
+            Trigger::Form(form) => form.dedupe.as_ref(),
             Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
         }
     }
@@ -73,7 +94,7 @@ impl Loaded {
     pub fn schedule(&self, trigger: usize) -> Option<&ScheduleTrigger> {
         match self.workflow.triggers.get(trigger)? {
             Trigger::Schedule(schedule) => Some(schedule),
-            Trigger::Webhook(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
+            Trigger::Webhook(_) | Trigger::Form(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => None,
         }
     }
 }
@@ -83,6 +104,7 @@ impl Loaded {
 pub struct Catalog {
     workflows: BTreeMap<Arc<str>, Arc<Loaded>>,
     routes: routes::Routes,
+    forms: forms::Forms,
     schedules: Vec<(Arc<Loaded>, usize)>,
     /// Those whose file is bad now.
     outdated: BTreeSet<Arc<str>>,
@@ -154,14 +176,18 @@ impl Catalog {
     }
 
     fn mount(&mut self, loaded: &Arc<Loaded>, span: impl Fn(usize) -> Span, file: &Arc<str>) -> Result<(), Box<Problem>> {
-        self.routes.add(loaded, span, file)?;
+        self.forms.add(loaded, &span, file)?;
+        if let Err(problem) = self.routes.add(loaded, span, file) {
+            self.forms.take_back(loaded);
+            return Err(problem);
+        }
         let triggers = 0..loaded.workflow.triggers.len();
         self.schedules.extend(triggers.filter(|n| loaded.schedule(*n).is_some()).map(|n| (Arc::clone(loaded), n)));
         for (n, trigger) in loaded.workflow.triggers.iter().enumerate() {
             let listeners = match trigger {
                 Trigger::Event(event) => self.events.entry(Arc::clone(&event.kind)),
                 Trigger::Run(run) => self.endings.entry(Arc::clone(&run.workflow)),
-                Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Manual => continue,
+                Trigger::Webhook(_) | Trigger::Form(_) | Trigger::Schedule(_) | Trigger::Manual => continue,
             };
             listeners.or_default().push((Arc::clone(loaded), n));
         }
@@ -209,6 +235,12 @@ impl Catalog {
     #[must_use]
     pub fn route<'c>(&'c self, path: &str) -> Option<RouteMatch<'c>> {
         self.routes.find(path)
+    }
+
+    /// The form at a path below `/forms/`.
+    #[must_use]
+    pub fn form<'c>(&'c self, path: &str) -> Option<FormMatch<'c>> {
+        self.forms.find(path)
     }
 
     /// Every route, in the order of loading.

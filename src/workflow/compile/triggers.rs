@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Compiler, path, schedule};
-use crate::domain::workflow::{Dedupe, EventTrigger, Reply, RunTrigger, ScheduleTrigger, Trigger, Webhook};
-use crate::workflow::file::{DedupeFile, ReplyFile, TriggerFile, WebhookFile};
+use crate::domain::workflow::{Dedupe, EventTrigger, Form, Reply, RunTrigger, ScheduleTrigger, Trigger, Webhook};
+use crate::workflow::file::{At, DedupeFile, FormFile, ReplyFile, TriggerFile, WebhookFile};
 use crate::workflow::problem::codes;
 
 impl Compiler<'_, '_> {
@@ -16,6 +16,7 @@ impl Compiler<'_, '_> {
     fn trigger(&mut self, file: &TriggerFile, index: usize, name: &str) -> Option<Trigger> {
         match file {
             TriggerFile::Webhook(webhook) => self.webhook(webhook, index),
+            TriggerFile::Form(form) => self.form(form, index),
             TriggerFile::Schedule(file) => {
                 let schedule = schedule::compile(file, self.report)?;
                 Some(Trigger::Schedule(ScheduleTrigger { name: format!("{name}/{index}").into(), schedule }))
@@ -32,19 +33,7 @@ impl Compiler<'_, '_> {
     }
 
     fn webhook(&mut self, file: &WebhookFile, index: usize) -> Option<Trigger> {
-        let path = match path::check(&file.path.value) {
-            Ok(path) => Some(path),
-            Err(why) => {
-                let message = format!("`{}` cannot be served: {why}", file.path.value);
-                self.report.error(
-                    codes::BAD_PATH,
-                    file.path.span,
-                    message,
-                    "write segments between slashes, as in `leads` or `orders/{id}/paid`",
-                );
-                None
-            }
-        };
+        let path = self.path(&file.path);
         self.sender(file);
         let dedupe = file.dedupe.as_ref().and_then(|dedupe| self.dedupe(dedupe, index));
         let respond = file.respond.as_ref().and_then(|reply| match reply {
@@ -60,6 +49,23 @@ impl Compiler<'_, '_> {
             door: file.door.clone(),
             respond,
         })))
+    }
+
+    fn form(&mut self, file: &FormFile, index: usize) -> Option<Trigger> {
+        let path = self.path(&file.path);
+        let dedupe = file.dedupe.as_ref().and_then(|dedupe| self.dedupe(dedupe, index));
+        let FormFile { redirect, honeypot, uploads, cors, body_limit_bytes, words, fields, .. } = file.clone();
+        Some(Trigger::Form(Box::new(Form { path: path?, redirect, honeypot, uploads, cors, body_limit_bytes, dedupe, words, fields })))
+    }
+
+    fn path(&mut self, written: &At<Arc<str>>) -> Option<Arc<str>> {
+        path::check(&written.value)
+            .map_err(|why| {
+                let message = format!("`{}` cannot be served: {why}", written.value);
+                let help = "write segments between slashes, as in `leads` or `orders/{id}/paid`";
+                self.report.error(codes::BAD_PATH, written.span, message, help);
+            })
+            .ok()
     }
 
     fn dedupe(&mut self, file: &DedupeFile, index: usize) -> Option<Dedupe> {

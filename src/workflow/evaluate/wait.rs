@@ -109,7 +109,7 @@ pub fn hear(loaded: &Loaded, todo: &Todo<'_>, scope: &mut Scope, run: &Run, even
             Ok(output) => taken(output),
             Err(error) => failed(error),
         },
-        Source::Workflow | Source::Webhook | Source::Schedule | Source::Manual => {
+        Source::Workflow | Source::Webhook | Source::Form | Source::Schedule | Source::Manual => {
             let StepKind::Wait(Wait::Event(WaitEvent { condition, .. })) = &todo.step.kind else { return Heard::Other };
             set_context(loaded, todo, scope, run, shell);
             scope.set_arrived(Some(event));

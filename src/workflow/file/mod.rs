@@ -4,6 +4,8 @@ mod blocks;
 mod body_schema;
 pub(crate) mod door;
 mod fields;
+mod form;
+pub(crate) mod form_fields;
 mod hmac;
 pub(crate) mod keep;
 pub(crate) mod read;
@@ -22,6 +24,8 @@ mod written;
 pub(crate) mod limits {
     pub(crate) use super::blocks::{PARALLEL_LIMIT, ROUNDS_LIMIT};
     pub(crate) use super::door::{DOOR_LIST, RATE_LIMIT};
+    pub(crate) use super::form::{SORTS as FORM_LISTS, TEXT_BYTES, UPLOADS_LIMIT};
+    pub(crate) use super::form_fields::{FIELD_NAME_BYTES, FIELDS, LENGTH_LIMIT, SORTS as FIELD_SORTS};
     pub(crate) use super::read::EVENT_TYPE_BYTES;
     pub(crate) use super::retry::{ATTEMPTS, FACTOR};
     pub(crate) use super::start::{BATCH_LIMIT, CONCURRENCY_LIMIT, INPUTS, THROTTLE_LIMIT};
@@ -38,9 +42,9 @@ pub use report::Report;
 pub use retry::read_retry;
 pub use workflow::read_workflow;
 pub use written::{
-    ApproveFile, At, CallFile, ChildFile, CodeText, ConcurrencyFile, DedupeFile, EmitFile, EventTriggerFile, GatheringFile, InputFile,
-    KindFile, OnErrorFile, ReplyFile, RespondBodyFile, RespondFile, RetryFile, RetryRule, RuleFile, RunTriggerFile, ScheduleFile, StepFile,
-    ThrottleFile, TriggerFile, WaitFile, WebhookFile, WorkflowFile,
+    ApproveFile, At, CallFile, ChildFile, CodeText, ConcurrencyFile, DedupeFile, EmitFile, EventTriggerFile, FormFile, GatheringFile,
+    InputFile, KindFile, OnErrorFile, ReplyFile, RespondBodyFile, RespondFile, RetryFile, RetryRule, RuleFile, RunTriggerFile,
+    ScheduleFile, StepFile, ThrottleFile, TriggerFile, WaitFile, WebhookFile, WorkflowFile,
 };
 
 /// The most triggers of one workflow.

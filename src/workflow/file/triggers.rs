@@ -1,4 +1,4 @@
-//! `when`: webhook, schedule, event, run, manual.
+//! `when`: webhook, form, schedule, event, run, manual.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use super::read::{choice, code, duration, event_type, list, size, some_duration,
 use super::requests::read_reply;
 use super::verify::Verified;
 use super::{
-    At, DedupeFile, EventTriggerFile, Fields, Report, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile, body_schema, verify,
+    At, DedupeFile, EventTriggerFile, Fields, Report, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile, body_schema, form,
+    verify,
 };
 use crate::domain::door::{Door, Rate};
 use crate::domain::run::Status;
@@ -18,8 +19,8 @@ use crate::workflow::problem::codes;
 use crate::workflow::words;
 use crate::workflow::yaml::{Entry, Kind, Node, Span};
 
-const KINDS: [&str; 5] = ["webhook", "schedule", "event", "run", "manual"];
-const KINDS_NOT_YET: [&str; 4] = ["form", "poll", "mqtt", "email"];
+const KINDS: [&str; 6] = ["webhook", "form", "schedule", "event", "run", "manual"];
+const KINDS_NOT_YET: [&str; 3] = ["poll", "mqtt", "email"];
 pub(crate) const METHODS: [(&str, &str); 5] = [("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH"), ("DELETE", "DELETE")];
 /// The shortest time between two due times of `every`.
 const SHORTEST_EVERY: Duration = Duration::from_secs(1);
@@ -43,6 +44,7 @@ pub(super) fn read(node: &Node, report: &mut Report) -> Option<TriggerFile> {
     };
     match &*entry.key {
         "webhook" => read_webhook(entry, report).map(|webhook| TriggerFile::Webhook(Box::new(webhook))),
+        "form" => form::read_form(entry, report).map(|form| TriggerFile::Form(Box::new(form))),
         "schedule" => read_schedule(entry, report).map(TriggerFile::Schedule),
         "event" => read_event(entry, report).map(TriggerFile::Event),
         "run" => read_run(entry, report).map(TriggerFile::Run),
@@ -145,7 +147,7 @@ fn read_methods(node: &Node, report: &mut Report) -> Vec<Arc<str>> {
     methods
 }
 
-fn read_dedupe(entry: &Entry, report: &mut Report) -> Option<DedupeFile> {
+pub(super) fn read_dedupe(entry: &Entry, report: &mut Report) -> Option<DedupeFile> {
     let mut fields = Fields::open_as(&entry.value, "`dedupe`", entry.span, "dedupe: {key: event.body.id, within: 24h}", report)?;
     let key = fields.required("key", "event.body.id", report).and_then(|node| code(node, "key", report));
     let within = fields.required("within", "24h", report).and_then(|node| some_duration(node, "within", report));
@@ -153,7 +155,7 @@ fn read_dedupe(entry: &Entry, report: &mut Report) -> Option<DedupeFile> {
     Some(DedupeFile { key: key?, within: within? })
 }
 
-fn read_limits(entry: &Entry, report: &mut Report) -> Option<(Option<usize>, Option<Rate>)> {
+pub(super) fn read_limits(entry: &Entry, report: &mut Report) -> Option<(Option<usize>, Option<Rate>)> {
     let mut fields = Fields::open(&entry.value, "`limits`", entry.span, report)?;
     let body = fields.optional("body").and_then(|node| size(node, "body", report));
     let rate = read_rate(&mut fields, report);

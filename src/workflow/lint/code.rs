@@ -85,6 +85,7 @@ pub(super) fn of_event(file: &WorkflowFile) -> Vec<Piece<'_>> {
                     of_respond(respond, &mut found);
                 }
             }
+            TriggerFile::Form(form) => found.extend(form.dedupe.iter().map(|dedupe| Piece::whole(Role::Value, &dedupe.key))),
             TriggerFile::Event(event) => found.extend(event.condition.iter().map(|code| Piece::whole(Role::Condition("if"), code))),
             TriggerFile::Schedule(_) | TriggerFile::Run(_) | TriggerFile::Manual(_) => {}
         }

@@ -201,7 +201,7 @@ fn word_of_event(path: &[Token<'_>], word: &Token<'_>, subject: &Subject<'_>) ->
 }
 
 fn source(word: &str, subject: &Subject<'_>) -> Option<(String, String)> {
-    let all = [Source::Webhook, Source::Schedule, Source::Manual, Source::Workflow, Source::Run].map(Source::as_str);
+    let all = [Source::Webhook, Source::Form, Source::Schedule, Source::Manual, Source::Workflow, Source::Run].map(Source::as_str);
     if !all.contains(&word) {
         return Some((format!("`event.source` is never `{word}`"), words::suggest(word, &all)));
     }
@@ -220,6 +220,7 @@ fn source(word: &str, subject: &Subject<'_>) -> Option<(String, String)> {
 fn source_of(trigger: &TriggerFile) -> Source {
     match trigger {
         TriggerFile::Webhook(_) => Source::Webhook,
+        TriggerFile::Form(_) => Source::Form,
         TriggerFile::Schedule(_) => Source::Schedule,
         TriggerFile::Event(_) => Source::Workflow,
         TriggerFile::Run(_) => Source::Run,

@@ -50,7 +50,7 @@ pub fn mentions(file: &WorkflowFile) -> Vec<Mention> {
                 found.push(Mention { name: event.kind.clone(), about: About::Hears { always } });
             }
             TriggerFile::Run(run) => found.push(Mention { name: run.workflow.clone(), about: About::Follows }),
-            TriggerFile::Webhook(_) | TriggerFile::Schedule(_) | TriggerFile::Manual(_) => {}
+            TriggerFile::Webhook(_) | TriggerFile::Form(_) | TriggerFile::Schedule(_) | TriggerFile::Manual(_) => {}
         }
     }
     let mut always = file.condition.is_none();

@@ -6,6 +6,7 @@
 
 mod compare;
 mod door;
+mod form;
 mod needs;
 mod outline;
 mod routes;

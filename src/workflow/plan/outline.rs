@@ -55,7 +55,7 @@ pub fn outline(loaded: &Loaded, now: Timestamp) -> WorkflowOutline {
 }
 
 /// The settings that are there.
-fn set<const N: usize>(settings: [(&str, Option<String>); N]) -> Settings {
+pub(super) fn set<const N: usize>(settings: [(&str, Option<String>); N]) -> Settings {
     settings.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
@@ -81,6 +81,7 @@ impl Describe<'_> {
     fn trigger(&mut self, trigger: &Trigger) -> TriggerOutline {
         match trigger {
             Trigger::Webhook(webhook) => self.webhook(webhook),
+            Trigger::Form(form) => super::form::form(form),
             Trigger::Schedule(ScheduleTrigger { name: _, schedule }) => self.schedule(schedule),
             Trigger::Event(EventTrigger { kind, condition }) => TriggerOutline {
                 kind: "event".to_owned(),

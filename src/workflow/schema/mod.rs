@@ -1,6 +1,7 @@
 //! A JSON Schema (2020-12) of what this version runs, so that editors complete and check while one
 //! writes. It knows form alone: names, references and code are for `hence check`.
 
+mod forms;
 mod requests;
 mod start;
 mod steps;
@@ -16,7 +17,9 @@ use crate::domain::Value;
 #[must_use]
 pub fn workflow() -> Value {
     let mut definitions = values::definitions();
-    for (name, schema) in steps::definitions().into_iter().chain(triggers::definitions()).chain(start::definitions()) {
+    for (name, schema) in
+        steps::definitions().into_iter().chain(triggers::definitions()).chain(forms::definitions()).chain(start::definitions())
+    {
         definitions.insert(name.to_owned(), schema);
     }
     let mut schema = json!({

@@ -33,6 +33,7 @@ fn trigger() -> Value {
             "maxProperties": 1,
             "properties": {
                 "webhook": said(refer("webhook"), "A request to /hooks/PATH."),
+                "form": said(refer("form"), "A form that a browser sends to /forms/PATH."),
                 "schedule": said(refer("schedule"), "A due time."),
                 "event": said(refer("event_trigger"), "An event that a workflow emitted."),
                 "run": said(refer("run_trigger"), "The end of another workflow's run."),
@@ -89,25 +90,13 @@ fn webhook() -> Value {
         "additionalProperties": false,
         "required": ["path", "verify"],
         "properties": {
-            "path": {
-                "description": "Below /hooks/; `{name}` takes one segment or a part of one.",
-                "type": ["string", "number", "boolean"],
-                "pattern": r"^/?[A-Za-z0-9._~!$&'()+,;=:@{}-]+(/[A-Za-z0-9._~!$&'()+,;=:@{}-]+)*$",
-                "maxLength": 513,
-                "not": {"type": "string", "pattern": r"\{\}|\{\{"},
-            },
+            "path": path("Below /hooks/; `{name}` takes one segment or a part of one."),
             "methods": {
                 "description": "POST when absent.",
                 "anyOf": [{"enum": methods}, {"type": "array", "minItems": 1, "items": {"enum": methods}}],
             },
             "verify": said(refer("verify"), "How its sender is known."),
-            "dedupe": {
-                "description": "How a repeat is recognised, and for how long.",
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["key", "within"],
-                "properties": {"key": refer("expression"), "within": refer("some_duration")},
-            },
+            "dedupe": dedupe(),
             "schema": said(refer("body_schema"), "What the body has to fit; 422 when it does not."),
             "respond": said(refer("reply"), "What the caller gets; the receipt when absent."),
             "limits": {
@@ -156,6 +145,30 @@ fn rate() -> Value {
         "if": {"required": ["verify"], "properties": {"verify": {"type": "object", "required": ["url"]}}},
         "then": {"properties": {"path": {"not": {"type": "string", "pattern": r"\{"}}}},
     })
+}
+
+pub(super) fn path(words: &str) -> Value {
+    json!({
+        "description": words,
+        "type": ["string", "number", "boolean"],
+        "pattern": r"^/?[A-Za-z0-9._~!$&'()+,;=:@{}-]+(/[A-Za-z0-9._~!$&'()+,;=:@{}-]+)*$",
+        "maxLength": 513,
+        "not": {"type": "string", "pattern": r"\{\}|\{\{"},
+    })
+}
+
+pub(super) fn dedupe() -> Value {
+    json!({
+        "description": "How a repeat is recognised, and for how long.",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["key", "within"],
+        "properties": {"key": refer("expression"), "within": refer("some_duration")},
+    })
+}
+
+pub(super) fn limits(words: &str) -> Value {
+    json!({"type": "object", "additionalProperties": false, "properties": {"body": said(refer("size"), words)}})
 }
 
 /// `secret` or `secrets`, exactly one of them.

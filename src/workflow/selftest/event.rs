@@ -14,9 +14,12 @@ use crate::script::{CLOUD_EVENT, media_type};
 use crate::workflow::catalog::Loaded;
 use crate::workflow::compile::path::fits;
 use crate::workflow::event_type::event_type;
+use crate::workflow::filled;
 use crate::workflow::inside::RUN_ENDED;
 
 const JSON: &str = "application/json";
+/// The type of an event that came through a form.
+const FORM: &str = "form";
 
 /// The trigger that an event comes through: the one that names its type, the webhook that takes its path, else the first.
 fn trigger<'w>(loaded: &'w Loaded, kind: &str, path: Option<&str>) -> Option<&'w Trigger> {
@@ -28,6 +31,7 @@ fn trigger<'w>(loaded: &'w Loaded, kind: &str, path: Option<&str>) -> Option<&'w
 fn is_hook(trigger: &Trigger, path: &str) -> bool {
     match trigger {
         Trigger::Webhook(hook) => fits(&hook.path, path) || *hook.path == *path,
+        Trigger::Form(form) => fits(&form.path, path) || *form.path == *path,
         Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => false,
     }
 }
@@ -36,6 +40,7 @@ fn names(trigger: &Trigger, kind: &str) -> bool {
     match trigger {
         Trigger::Event(event) => *event.kind == *kind,
         Trigger::Run(_) => kind == RUN_ENDED,
+        Trigger::Form(_) => kind == FORM,
         Trigger::Webhook(_) | Trigger::Schedule(_) | Trigger::Manual => false,
     }
 }
@@ -63,7 +68,8 @@ fn is_other_end(trigger: &Trigger, body: &Value) -> bool {
 /// Makes the event.
 #[must_use]
 pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
-    let trigger = trigger(loaded, file.kind.as_deref().unwrap_or_default(), file.path.as_deref());
+    let default = if file.form.is_some() { FORM } else { "" };
+    let trigger = trigger(loaded, file.kind.as_deref().unwrap_or(default), file.path.as_deref());
     let header = |name: &str| file.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let content_type = header("content-type").unwrap_or_else(|| JSON.to_owned());
     let (source, mut kind, mut path, mut method) = match trigger {
@@ -73,6 +79,7 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
             let said = event_type(&hook.verify, named, &sent).unwrap_or_else(|| "webhook".to_owned());
             (Source::Webhook, said, hook.path.to_string(), "POST".to_owned())
         }
+        Some(Trigger::Form(form)) => (Source::Form, FORM.to_owned(), form.path.to_string(), "POST".to_owned()),
         Some(Trigger::Schedule(schedule)) => (Source::Schedule, "schedule".to_owned(), schedule.name.to_string(), String::new()),
         Some(Trigger::Event(event)) => (Source::Workflow, event.kind.to_string(), String::new(), String::new()),
         Some(Trigger::Run(_)) => (Source::Run, RUN_ENDED.to_owned(), String::new(), String::new()),
@@ -82,8 +89,10 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
     file.method.iter().for_each(|given| method = given.to_uppercase());
     let mut params = Vec::new();
     if let Some(given) = &file.path {
-        if let Some(Trigger::Webhook(hook)) = trigger {
-            params = path_params(&hook.path, given);
+        match trigger {
+            Some(Trigger::Webhook(hook)) => params = path_params(&hook.path, given),
+            Some(Trigger::Form(form)) => params = path_params(&form.path, given),
+            Some(Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual) | None => {}
         }
         given.as_ref().clone_into(&mut path);
     }
@@ -93,6 +102,7 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
             let status = trigger.outcomes.first().copied().unwrap_or(Status::Succeeded);
             Some(serde_json::json!({"workflow": trigger.workflow, "status": status}))
         }
+        Some(Trigger::Form(form)) => filled::check(form, file.form.as_ref()?, &file.files).ok().map(Value::Object),
         Some(Trigger::Webhook(_) | Trigger::Event(_) | Trigger::Manual) | None => None,
     });
     let cloudevent = cloudevent(file, &content_type);
@@ -108,6 +118,7 @@ pub fn event(file: &EventFile, loaded: &Loaded, now: Timestamp) -> Event {
         headers: file.headers.clone(),
         content_type: content_type.clone(),
         cloudevent,
+        files: file.files.clone(),
         ..EventHead::new(id, source, kind, now)
     };
     let bytes = file.bytes.clone().map(Bytes::from);
@@ -135,6 +146,17 @@ fn cloudevent(file: &EventFile, content_type: &str) -> Map {
     }
     let attributes = file.headers.iter().filter_map(|(name, value)| Some((name.strip_prefix("ce-")?.to_owned(), value.as_str().into())));
     attributes.collect()
+}
+
+/// Why the workflow's form would not take what a case fills in.
+pub(super) fn refused(file: &EventFile, loaded: &Loaded) -> Option<String> {
+    let pairs = file.form.as_ref()?;
+    let Some(Trigger::Form(form)) = trigger(loaded, file.kind.as_deref().unwrap_or(FORM), file.path.as_deref()) else {
+        return Some("`event.form` is for a workflow with a `form` trigger; write `body`".to_owned());
+    };
+    let wrong = filled::check(form, pairs, &file.files).err()?;
+    let said: Vec<String> = wrong.into_iter().map(|wrong| format!("{}: {}", wrong.field, wrong.message)).collect();
+    Some(format!("the form would not take this: {}", said.join(" ")))
 }
 
 /// Text is sent as it is unless the content type says JSON; a map is written as XML where that says so.

@@ -98,6 +98,8 @@ impl Fixture {
             method: some(self.method),
             query: self.query,
             cloudevent: None,
+            form: None,
+            files: Vec::new(),
         })
     }
 }

@@ -88,6 +88,9 @@ fn unfit(catalog: &Catalog, loaded: &Loaded, case: &Case) -> Option<String> {
     if case.batch.is_some() && !matches!(loaded.workflow.gathering, Some(Gathering::Batch { .. })) {
         return Some("`events` is for a workflow with `batch`; write `event`".to_owned());
     }
+    if let Some(refused) = case.events.iter().find_map(|file| event::refused(file, loaded)) {
+        return Some(refused);
+    }
     let mut asking = BTreeSet::new();
     for loaded in with_children(catalog, loaded) {
         loaded.workflow.for_each_step(|step| {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use hence::domain::event::{Event, EventHead};
+use hence::domain::file::FileId;
 use hence::domain::id::{EventId, Revision, RunId};
 use hence::domain::journal::Entry;
 use hence::domain::time::Timestamp;
@@ -53,6 +55,26 @@ impl Store for Watched {
 
     fn revision(&self, revision: Revision) -> Answer<'_, Option<RevisionFiles>> {
         self.inner.revision(revision)
+    }
+
+    fn put_file(&self, file: FileId, index: u32, piece: Bytes) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let put = self.inner.put_file(file, index, piece).await;
+            self.writes.send_modify(|count| *count += 1);
+            put
+        })
+    }
+
+    fn file(&self, file: FileId, index: u32) -> Answer<'_, Option<Bytes>> {
+        self.inner.file(file, index)
+    }
+
+    fn drop_files(&self, event: EventId) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let dropped = self.inner.drop_files(event).await;
+            self.writes.send_modify(|count| *count += 1);
+            dropped
+        })
     }
 
     fn run(&self, run: RunId) -> Answer<'_, Option<RunHead>> {

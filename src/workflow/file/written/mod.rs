@@ -1,5 +1,6 @@
 //! The types of a workflow as on disk.
 
+mod form;
 mod start;
 mod step;
 mod trigger;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use crate::domain::workflow::Keep;
 use crate::workflow::yaml::{Node, Place, Span};
 
+pub use form::FormFile;
 pub use start::{ConcurrencyFile, GatheringFile, InputFile, ThrottleFile};
 pub use step::{ApproveFile, CallFile, ChildFile, EmitFile, KindFile, OnErrorFile, RespondBodyFile, RespondFile, StepFile, WaitFile};
 pub use trigger::{DedupeFile, EventTriggerFile, ReplyFile, RuleFile, RunTriggerFile, ScheduleFile, TriggerFile, WebhookFile};

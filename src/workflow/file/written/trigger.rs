@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{At, CodeText, RespondFile};
+use super::{At, CodeText, FormFile, RespondFile};
 use crate::domain::door::Door;
 use crate::domain::run::Status;
 use crate::domain::schedule::CatchUp;
@@ -16,6 +16,8 @@ use crate::workflow::yaml::Span;
 pub enum TriggerFile {
     /// `webhook`.
     Webhook(Box<WebhookFile>),
+    /// `form`.
+    Form(Box<FormFile>),
     /// `schedule`.
     Schedule(ScheduleFile),
     /// `event`.
@@ -33,7 +35,7 @@ impl TriggerFile {
         match self {
             Self::Webhook(webhook) => webhook.schema.as_ref(),
             Self::Manual(schema) => schema.as_ref(),
-            Self::Schedule(_) | Self::Event(_) | Self::Run(_) => None,
+            Self::Form(_) | Self::Schedule(_) | Self::Event(_) | Self::Run(_) => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Two sets of files → what would change.
 
 mod described;
+mod forms;
 mod needs;
 mod routes;
 mod steps;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::mock::Mock;
+use crate::domain::file::EventFile as Upload;
 use crate::domain::time::Timestamp;
 use crate::domain::{Map, Value};
 use crate::workflow::catalog::SourceFile;
@@ -61,6 +62,10 @@ pub struct Case {
 pub struct EventFile {
     /// `event.body`.
     pub body: Option<Value>,
+    /// What a form was filled in with: each value with its name.
+    pub form: Option<Vec<(String, String)>>,
+    /// The files that came with it.
+    pub files: Vec<Upload>,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     /// `event.type`.

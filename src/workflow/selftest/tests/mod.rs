@@ -1,5 +1,6 @@
 //! The runner on small workflows: what passes, what is said when it does not, what is covered.
 
+mod forms;
 mod inside;
 
 use super::super::cases::with_context;

@@ -1,0 +1,116 @@
+//! A body in small pieces, no faster than they are used. The multipart reader takes all that is ready before it gives any of it
+//! on, and gathers a part's headers without a bound; from here it gets one piece at a time, and an allowance.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+
+use super::VALUES_LIMIT;
+use crate::intake::Refusal;
+
+/// The largest piece.
+const PIECE_BYTES: usize = 16 * 1024;
+/// The most that may come before a part's headers are whole, or of a part before some of it is given on.
+const ALLOWANCE_BYTES: usize = 4 * PIECE_BYTES;
+
+/// Why a body ended early.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// The sender stopped, or was too slow.
+    #[error("{0}")]
+    Body(String),
+    /// What stands before a part's content does not end.
+    #[error("a part's headers are longer than {ALLOWANCE_BYTES} bytes, or the boundary never comes")]
+    Allowance,
+}
+
+/// How much may still come before something has to be given on, and how much has come.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Allowance {
+    left: Arc<AtomicUsize>,
+    came: Arc<AtomicUsize>,
+}
+
+impl Allowance {
+    /// The whole of it again.
+    pub(super) fn renew(&self) {
+        self.left.store(ALLOWANCE_BYTES, Ordering::Relaxed);
+    }
+
+    /// How many bytes have come.
+    pub(super) fn came(&self) -> usize {
+        self.came.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        self.came.fetch_add(bytes, Ordering::Relaxed);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    }
+}
+
+/// A body in small pieces.
+pub(super) struct Steady {
+    body: Pin<Box<dyn Stream<Item = Result<Bytes, Broken>> + Send>>,
+    rest: Bytes,
+    allowance: Allowance,
+    rests: bool,
+}
+
+impl Steady {
+    pub(super) fn new<E: fmt::Display + Send + 'static>(body: impl Stream<Item = Result<Bytes, E>> + Send + 'static) -> Self {
+        let body = Box::pin(body.map(|piece| piece.map_err(|error| Broken::Body(error.to_string()))));
+        let allowance = Allowance::default();
+        allowance.renew();
+        Self { body, rest: Bytes::new(), allowance, rests: false }
+    }
+
+    pub(super) fn allowance(&self) -> Allowance {
+        self.allowance.clone()
+    }
+}
+
+impl Stream for Steady {
+    type Item = Result<Bytes, Broken>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        // After each piece "nothing now", so that the reader looks at what it has.
+        if std::mem::take(&mut self.rests) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        while self.rest.is_empty() {
+            match ready!(self.body.as_mut().poll_next(context)) {
+                None => return Poll::Ready(None),
+                Some(Ok(piece)) => self.rest = piece,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+        let length = self.rest.len().min(PIECE_BYTES);
+        let piece = self.rest.split_to(length);
+        self.rests = true;
+        Poll::Ready(Some(if self.allowance.take(length) { Ok(piece) } else { Err(Broken::Allowance) }))
+    }
+}
+
+/// Reads a form without files: `application/x-www-form-urlencoded` (WHATWG URL).
+pub(super) async fn read_pairs(mut body: Steady, limit_bytes: usize) -> Result<Vec<(String, String)>, Refusal> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await {
+        let piece = piece.map_err(|error| Refusal::BrokenBody(error.to_string()))?;
+        body.allowance.renew();
+        if limit_bytes < bytes.len() + piece.len() {
+            return Err(Refusal::TooLarge { limit_bytes });
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(&bytes).into_owned().take(VALUES_LIMIT + 1).collect();
+    if VALUES_LIMIT < pairs.len() {
+        return Err(Refusal::Unreadable(format!("it has more than {VALUES_LIMIT} values")));
+    }
+    Ok(pairs)
+}
