@@ -17,6 +17,8 @@ use crate::workflow::plan::duration_words;
 const FIRST_AFTER: Duration = Duration::from_secs(60);
 /// The time between passes.
 const EVERY: Duration = Duration::from_secs(600);
+/// The time between looks at the size of the files: a busy store fills a disk between two passes.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// The time between the steps of a pass, for the writes of others.
 const BETWEEN_STEPS: Duration = Duration::from_millis(10);
 /// A store that is too large is counted once in this time, if it does not grow.
@@ -57,25 +59,31 @@ impl Upkeep {
             bytes,
             "finished runs and old events are kept so long, and the store up to this size"
         );
-        let mut pause = FIRST_AFTER;
+        let mut pass_at = self.clock.now().after(FIRST_AFTER);
         loop {
+            let look_at = self.clock.now().after(LOOK_EVERY).min(pass_at);
             tokio::select! {
                 () = stopping.cancelled() => return,
-                () = self.clock.sleep_until(self.clock.now().after(pause)) => {}
+                () = self.clock.sleep_until(look_at) => {}
             }
-            pause = EVERY;
+            let is_pass = pass_at <= self.clock.now();
+            if is_pass {
+                pass_at = self.clock.now().after(EVERY);
+            }
             tokio::select! {
                 () = stopping.cancelled() => return,
-                done = self.once() => if let Err(error) = done {
+                done = self.once(is_pass) => if let Err(error) = done {
                     tracing::warn!(error = %error, "retention could not be done; it is tried again later");
                 }
             }
         }
     }
 
-    async fn once(&mut self) -> Result<(), StoreError> {
-        let pruned = self.pass(None).await?;
-        self.removed_bytes += pruned.bytes;
+    /// Looks whether the store is too large, after what is too old is gone if it is time for that.
+    async fn once(&mut self, is_pass: bool) -> Result<(), StoreError> {
+        if is_pass {
+            self.removed_bytes += self.pass(None).await?.bytes;
+        }
         let disk_bytes = self.journal.store().disk_bytes().await?;
         if let Some(limit) =
             self.retention.bytes.filter(|limit| (disk_bytes == 0 || *limit < disk_bytes) && self.is_to_be_counted(disk_bytes))

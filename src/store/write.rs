@@ -112,6 +112,7 @@ impl Commit {
 }
 
 /// What can be written: an event accepted, facts committed, a wish recorded.
+#[expect(clippy::large_enum_variant, reason = "most writes are of this one: a box for each would cost more than the room in a queue")]
 #[derive(Debug, Clone)]
 pub enum Write {
     /// An event and its runs.

@@ -17,9 +17,9 @@ use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::time::Timestamp;
 
 /// Records that one step looks at, at most.
-const STEP_RECORDS: usize = 500;
+const STEP_RECORDS: usize = 2_000;
 /// Keys that one step removes, at most, but for those of its last run or event.
-const STEP_KEYS: usize = 250;
+const STEP_KEYS: usize = 1_000;
 /// What ended or came a moment ago stays, however full the store is: somebody may be about to ask for it.
 const RECENT: Duration = Duration::from_secs(60);
 
