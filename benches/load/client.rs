@@ -23,6 +23,22 @@ impl Sent {
         as_f64(self.micros.len()) / self.seconds
     }
 
+    /// One more.
+    pub(crate) fn note(&mut self, is_fine: bool, time: Duration) {
+        if is_fine {
+            self.micros.push(u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
+        } else {
+            self.refused += 1;
+        }
+    }
+
+    /// All of it was sent in so many seconds.
+    pub(crate) fn over(mut self, seconds: f64) -> Self {
+        self.seconds = seconds;
+        self.micros.sort_unstable();
+        self
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.micros.len()
     }
@@ -62,9 +78,7 @@ pub(crate) fn send(address: SocketAddr, request: &Arc<[u8]>, connections: usize,
             all.micros.extend(sent.micros);
             all.refused += sent.refused;
         }
-        all.seconds = begun.elapsed().as_secs_f64();
-        all.micros.sort_unstable();
-        all
+        all.over(begun.elapsed().as_secs_f64())
     })
 }
 
@@ -75,14 +89,16 @@ async fn connection(address: SocketAddr, request: Arc<[u8]>, until: Instant) -> 
     let mut buffer = Vec::with_capacity(16 << 10);
     while Instant::now() < until {
         let begun = Instant::now();
-        stream.write_all(&request).await.unwrap();
-        if answer(&mut stream, &mut buffer).await {
-            sent.micros.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
-        } else {
-            sent.refused += 1;
-        }
+        let is_fine = answered(&mut stream, &request, &mut buffer).await;
+        sent.note(is_fine, begun.elapsed());
     }
     sent
+}
+
+/// Sends one request and reads its answer; whether it was 2xx.
+pub(crate) async fn answered(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> bool {
+    stream.write_all(request).await.unwrap();
+    answer(stream, buffer).await
 }
 
 /// Reads one answer whole; whether it was 2xx.

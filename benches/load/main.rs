@@ -3,6 +3,7 @@
 //!
 //! The server, the floor and the sink of calls are processes of their own; this process sends.
 //! `-- --quick` measures less; `-- --only TEXT` measures the scenarios whose line holds the text;
+//! `-- --soak SECONDS --rate N` sends N requests a second for so long and draws what grows.
 //! `-- --beside PATH` measures another build of the binary right after each line, to compare the two.
 #![expect(
     clippy::unwrap_used,
@@ -13,9 +14,11 @@
 
 mod client;
 mod floor;
+mod plot;
 mod project;
 mod scenarios;
 mod server;
+mod soak;
 
 use std::time::Duration;
 
@@ -27,8 +30,14 @@ fn main() {
         _ => {
             let quick = arguments.iter().any(|argument| argument == "--quick");
             let value = |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1)).cloned();
+            let binary = env!("CARGO_BIN_EXE_hence").to_owned();
+            if let Some(seconds) = value("--soak") {
+                let per_second = value("--rate").map_or(1_000, |rate| rate.parse().unwrap());
+                soak::run(&soak::Soak { time: Duration::from_secs(seconds.parse().unwrap()), per_second, binary });
+                return;
+            }
             let seconds = if quick { 2 } else { 8 };
-            let binaries = std::iter::once(env!("CARGO_BIN_EXE_hence").to_owned()).chain(value("--beside")).collect();
+            let binaries = std::iter::once(binary).chain(value("--beside")).collect();
             scenarios::measure(&scenarios::Plan { time: Duration::from_secs(seconds), quick, only: value("--only"), binaries });
         }
     }
