@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,13 +55,30 @@ pub(crate) fn as_f64(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// A POST of this body.
+/// A POST of this body, signed as GitHub signs, with an id that is another one each time.
 pub(crate) fn request(path: &str, body: &str) -> Arc<[u8]> {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
+    let signature: String = ring::hmac::sign(&key, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nx-hub-signature-256: sha256={signature}\r\n\
+         x-github-delivery: {:016}\r\ncontent-length: {}\r\n\r\n{body}",
+        0,
         body.len()
     );
     head.into_bytes().into()
+}
+
+/// What requests are signed with.
+pub(crate) const SECRET: &str = "the secret of the bench";
+
+const ID: &[u8] = b"x-github-delivery: ";
+
+/// The same request with the next id.
+fn next(request: &mut [u8]) {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let id = format!("{:016}", LAST.fetch_add(1, Ordering::Relaxed) + 1);
+    let begin = find(request, ID).unwrap() + ID.len();
+    request.iter_mut().skip(begin).zip(id.bytes()).for_each(|(old, new)| *old = new);
 }
 
 /// Sends for so long over so many connections.
@@ -83,11 +101,13 @@ pub(crate) fn send(address: SocketAddr, request: &Arc<[u8]>, connections: usize,
 }
 
 async fn connection(address: SocketAddr, request: Arc<[u8]>, until: Instant) -> Sent {
+    let mut request = request.to_vec();
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let mut sent = Sent::default();
     let mut buffer = Vec::with_capacity(16 << 10);
     while Instant::now() < until {
+        next(&mut request);
         let begun = Instant::now();
         let is_fine = answered(&mut stream, &request, &mut buffer).await;
         sent.note(is_fine, begun.elapsed());

@@ -10,6 +10,8 @@ use std::path::Path;
 pub(crate) enum Work {
     /// Its `if` is false: the event is stored, no run begins.
     NotMatched,
+    /// The same with a verified signature and a key by which a repeat is recognised.
+    Verified,
     /// A run with so many steps that call nothing.
     Steps(usize),
     /// A condition, a call and its history; the caller is answered at once.
@@ -28,9 +30,13 @@ pub(crate) fn write(dir: &Path, work: Work, workflows: usize, sink: SocketAddr) 
         fs::write(dir.join(format!("workflows/other-{n}.yaml")), text).unwrap();
     }
     let respond = if work == Work::CallAnswered { ", respond: {wait: 30s}" } else { "" };
-    let mut text = format!("when: [{{webhook: {{path: work, verify: none{respond}}}}}]\n");
+    let verify = match work {
+        Work::Verified => "{scheme: github, secret: BENCH}, dedupe: {key: 'event.headers[\"x-github-delivery\"]', within: 1h}",
+        _ => "none",
+    };
+    let mut text = format!("when: [{{webhook: {{path: work, verify: {verify}{respond}}}}}]\n");
     match work {
-        Work::NotMatched => text.push_str("if: event.body.amount < 0\nsteps: [{stop: 1}]\n"),
+        Work::NotMatched | Work::Verified => text.push_str("if: event.body.amount < 0\nsteps: [{stop: 1}]\n"),
         Work::Steps(count) => {
             text.push_str("if: event.body.amount > 10\nsteps:\n");
             for n in 0..count {

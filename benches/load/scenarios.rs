@@ -33,18 +33,19 @@ impl Scenario {
     fn name(&self) -> String {
         let work = match self.work {
             Work::NotMatched => "accept, no run".to_owned(),
+            Work::Verified => "accept, verified and deduplicated".to_owned(),
             Work::Steps(count) => format!("run, {count} steps"),
             Work::Call => "run, one call".to_owned(),
             Work::CallAnswered => "run, one call, answered".to_owned(),
         };
-        format!("{work} | {} | {} conn | {} B | {} workflows", self.engine, self.connections, self.body_bytes, self.workflows)
+        format!("{work} | {} | {} | {} B | {}", self.engine, self.connections, self.body_bytes, self.workflows)
     }
 }
 
 fn scenarios(quick: bool) -> Vec<Scenario> {
     let mut list = Vec::new();
     for engine in ["redb", "sled", "memory"] {
-        for work in [Work::NotMatched, Work::Steps(1), Work::Call, Work::CallAnswered] {
+        for work in [Work::NotMatched, Work::Verified, Work::Steps(1), Work::Call, Work::CallAnswered] {
             list.push(Scenario { work, engine, ..USUAL });
         }
     }
@@ -71,8 +72,10 @@ fn scenarios(quick: bool) -> Vec<Scenario> {
 /// Measures and prints.
 pub(crate) fn measure(plan: &Plan) {
     let (floor, sink) = (Server::own("--serve-floor"), Server::own("--serve-sink"));
-    println!("| scenario | per second | of the floor | p50 ms | p99 ms | p99.9 ms | CPU µs each | RSS MiB | disk B each | refused |");
-    println!("|---|---|---|---|---|---|---|---|---|---|");
+    println!(
+        "| work | engine | connections | body | workflows | per second | of the floor | p50 ms | p99 ms | p99.9 ms | CPU µs each | RSS MiB | disk B each | refused |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for scenario in scenarios(plan.quick) {
         if plan.only.as_ref().is_some_and(|only| !scenario.name().contains(only.as_str())) {
             continue;

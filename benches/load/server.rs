@@ -29,6 +29,7 @@ impl Server {
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "json", "--store", &store, "--data"])
             .arg(data)
             .arg(project)
+            .env("HENCE_SECRET_BENCH", super::client::SECRET)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -130,6 +130,10 @@ impl<'w, 'p> Offered<'w, 'p> {
         // Of several, the one that shares most of its address: others are done side by side with the step.
         let todo = self.asked.iter().rev().max_by_key(shared).filter(|todo| order(&todo.address) <= order(&step));
         match (todo, self.around.first()) {
+            // What it stands in has to be ended: another branch decided.
+            (Some(todo), _) if matches!(todo.task, Task::Conclude { .. }) && is_within(&step, &todo.address) => {
+                Refused::NotReached { by: todo.address.clone(), step }
+            }
             (Some(todo), _) => Refused::Unfinished { before: todo.address.clone(), step },
             (None, Some((by, _))) => Refused::NotReached { by: by.clone(), step },
             (None, None) => Refused::NotReached { by: step.clone(), step },
