@@ -12,6 +12,7 @@ pub mod schedule;
 pub mod verify;
 pub mod webhook;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::{Clock, Ids};
@@ -279,7 +280,8 @@ impl Intake {
 
     /// The same for several, all or none.
     async fn take_in_all(&self, arrivals: Vec<Arrival>, targets: &[Target]) -> Result<Vec<Receipt>, Refusal> {
-        let accepts: Vec<Accept> = arrivals.into_iter().map(|arrival| self.considered(arrival, targets)).collect::<Result<_, _>>()?;
+        let mut accepts: Vec<Accept> = arrivals.into_iter().map(|arrival| self.considered(arrival, targets)).collect::<Result<_, _>>()?;
+        tell_apart(&mut accepts);
         let events: Vec<Arc<Event>> = accepts.iter().map(|accept| Arc::clone(&accept.event)).collect();
         let accepted = self.journal.accept_all(accepts).await?;
         Ok(events.iter().zip(accepted).map(|(event, accepted)| receipt(event, accepted)).collect())
@@ -340,6 +342,23 @@ fn receipt(event: &Event, accepted: Accepted) -> Receipt {
     match accepted {
         Accepted::New { matches, .. } => Receipt { event: event.head.id, matches, duplicate: false },
         Accepted::Duplicate { event, matches } => Receipt { event, matches, duplicate: true },
+    }
+}
+
+/// The key of a hook's `dedupe` may be the same for all events of a batch, as a header is: it is then the batch that is known by it,
+/// and each event in it by its source and id besides.
+fn tell_apart(accepts: &mut [Accept]) {
+    let mut first: HashMap<[u8; 32], (String, String)> = HashMap::new();
+    for accept in accepts {
+        let attribute = |name| accept.event.head.cloudevent.get(name).map(ToString::to_string).unwrap_or_default();
+        let named = (attribute("source"), attribute("id"));
+        for key in &mut accept.dedupe {
+            let known = first.entry(key.hash).or_insert_with(|| named.clone());
+            if *known != named {
+                let hash: String = key.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                key.hash = start::hash_of(&["batch", &hash, &named.0, &named.1]);
+            }
+        }
     }
 }
 

@@ -98,8 +98,12 @@ impl Intake {
             _ if is_json_said_otherwise(scheme) => "application/json",
             said => said,
         };
-        // A sender that signs something to be used once signs no CloudEvent: headers that say so are somebody else's.
-        let message = if verified.once.is_some() { Message::Plain } else { cloudevents::read(headers, content_type, &body)? };
+        let message = match cloud_event_in(scheme) {
+            CloudEventIn::Nothing => Message::Plain,
+            CloudEventIn::Body => cloudevents::read(&HeaderMap::new(), content_type, &body)?,
+            CloudEventIn::All => cloudevents::read(headers, content_type, &body)?,
+        };
+        let written = hook.name().unwrap_or_default();
         let query = target.split_once('?').map_or("", |(_, query)| query);
         let mut common = self.head(Source::Webhook, kind.as_deref().unwrap_or("webhook"));
         common.headers = kept_headers(headers, scheme);
@@ -111,7 +115,7 @@ impl Intake {
             Message::Plain => {
                 let dedupe = match verified.once {
                     None => Dedupe::Hook,
-                    Some(Once { token, until }) => Dedupe::HookAnd(dedupe_key(&["once", &common.path, &token], until)),
+                    Some(Once { token, until }) => Dedupe::HookAnd(dedupe_key(&["once", &written, &token], until)),
                 };
                 Arrival { head: common, body, dedupe, cursor: None, topic: None }
             }
@@ -141,6 +145,23 @@ pub(super) fn unverified(scheme: &Verify, denied: Denied) -> Refusal {
     Refusal::Unverified { denied, challenge }
 }
 
+/// Where a CloudEvent may be in what a sender sends. What is not signed may be somebody else's.
+enum CloudEventIn {
+    Nothing,
+    Body,
+    All,
+}
+
+fn cloud_event_in(scheme: &Verify) -> CloudEventIn {
+    match scheme {
+        Verify::None | Verify::Bearer { .. } | Verify::Basic { .. } | Verify::Header { .. } => CloudEventIn::All,
+        // Headers are not signed, or only those that the scheme names.
+        Verify::Hmac(_) | Verify::Signed(Signed { scheme: Scheme::StandardWebhooks, .. }) => CloudEventIn::Body,
+        // These services have forms of their own.
+        Verify::Signed(_) => CloudEventIn::Nothing,
+    }
+}
+
 /// SNS sends JSON as `text/plain`.
 fn is_json_said_otherwise(scheme: &Verify) -> bool {
     matches!(scheme, Verify::Signed(Signed { scheme: Scheme::AwsSns { .. }, .. }))
@@ -151,7 +172,7 @@ const CLOUD_EVENT_REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
 
 fn cloud_arrival(mut head: EventHead, event: CloudEvent) -> Arrival {
     event.text("type").clone_into(&mut head.kind);
-    let key = ["cloudevent", &head.path, event.text("source"), event.text("id")];
+    let key = ["cloudevent", head.path.trim_start_matches('/'), event.text("source"), event.text("id")];
     let dedupe = Dedupe::HookOr(dedupe_key(&key, head.received.after(CLOUD_EVENT_REMEMBERED)));
     let CloudEvent { attributes, content_type, body } = event;
     (head.cloudevent, head.content_type) = (attributes, content_type);

@@ -29,7 +29,7 @@ pub(super) async fn receive(
     body: Body,
 ) -> Response {
     let wanted = Wanted::of(&headers);
-    match found(&web, &method, &path, &uri, &headers) {
+    match found(&web, sender, &method, &path, &uri, &headers) {
         Found::Answered(answer) => answer.unwrap_or_else(|problem| wanted.problem(problem)),
         Found::Hook(hook) => {
             let (name, allowed) = (hook.name(), cors::allowed(hook.door(), &headers));
@@ -51,15 +51,21 @@ enum Found {
 }
 
 /// The hook, or what a service or a browser asks about one before it sends anything.
-fn found(web: &Web, method: &Method, path: &str, uri: &Uri, headers: &HeaderMap) -> Found {
+fn found(web: &Web, sender: IpAddr, method: &Method, path: &str, uri: &Uri, headers: &HeaderMap) -> Found {
+    let admit = |hook: Option<&Hook>| web.intake.door.admit_question(hook, sender, web.intake.clock.now());
     if let Some(answer) = web.intake.greet(method.as_str(), path, uri.query().unwrap_or_default(), headers) {
-        return Found::Answered(answer.map(super::answer::said).map_err(ProblemResponse::from));
+        let hook = web.intake.hook(Method::POST.as_str(), path).ok();
+        let name = hook.as_ref().and_then(Hook::name);
+        let answer = admit(hook.as_ref()).and(answer).map(super::answer::said);
+        return Found::Answered(answer.map_err(|refusal| ProblemResponse::from(refusal).of_hook(name)));
     }
     if let Some(method) = cors::asks_about(method, headers)
         && let Ok(hook) = web.intake.hook(method, path)
         && let Some(cors) = hook.door().and_then(|door| door.cors.as_ref())
     {
-        return Found::Answered(cors::preflight(cors, method, headers).map_err(|problem| problem.of_hook(hook.name())));
+        let admitted = admit(Some(&hook)).map_err(ProblemResponse::from);
+        let answer = admitted.and_then(|()| cors::preflight(cors, method, headers));
+        return Found::Answered(answer.map_err(|problem| problem.of_hook(hook.name())));
     }
     web.intake.hook(method.as_str(), path).map_or_else(|refusal| Found::Answered(Err(refusal.into())), Found::Hook)
 }

@@ -111,6 +111,35 @@ async fn a_batch_is_stored_in_one_write_and_each_event_has_its_receipt() {
 }
 
 #[tokio::test]
+async fn a_batch_whose_key_is_a_header_loses_none_of_its_events() {
+    let keyed = "when: [{webhook: {path: orders, verify: none, dedupe: {key: 'event.headers[\"webhook-id\"]', within: 1h}}}]\nsteps: [{stop: event.id}]\n";
+    let (app, _project) = app(keyed).await;
+    let headers = [BATCH[0], ("webhook-id", "msg_1")];
+    let batch = json!([event("1"), event("2"), event("3"), event("2")]);
+    let answer = post(&app, &headers, &batch).await;
+    let duplicates =
+        |answer: &Answer| answer.body["events"].as_array().unwrap().iter().map(|event| !event["duplicate"].is_null()).collect::<Vec<_>>();
+    assert_eq!((answer.status, duplicates(&answer)), (202, vec![false, false, false, true]));
+    let again = post(&app, &headers, &batch).await;
+    assert_eq!((again.status, duplicates(&again)), (200, vec![true; 4]));
+    assert_eq!(app.all_runs().await.len(), 3);
+}
+
+#[tokio::test]
+async fn headers_that_are_not_signed_make_no_cloud_event() {
+    let signed = "when: [{webhook: {path: orders, verify: {scheme: github, secret: GITHUB_SECRET}}}]\nsteps: [{stop: 'event.type + (event.cloudevent ?? \"\")'}]\n";
+    let (app, _project) = app(signed).await;
+    let body = json!({"n": 1});
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"s3cret-of-github");
+    let hex: String = ring::hmac::sign(&key, body.to_string().as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = format!("sha256={hex}");
+    let forged =
+        [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/x"), ("ce-type", "order.paid"), ("x-hub-signature-256", &*signature)];
+    let sent = post(&app, &[&[("content-type", "application/json"), ("x-github-event", "push")][..], &forged].concat(), &body).await;
+    assert_eq!(output(&app, &sent.body["runs"][0]["run"]).await, json!("push"));
+}
+
+#[tokio::test]
 async fn a_bad_event_is_refused_by_its_attribute_and_a_batch_as_a_whole() {
     let (app, _project) = app(ORDERS).await;
     let check = async |headers: &[(&str, &str)], body: &Value, status: u16, code: &str, words: &str| {

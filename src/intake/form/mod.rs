@@ -200,8 +200,9 @@ impl Intake {
         let why = match stamp {
             _ if form.fields.is_none() => None,
             Found::TooQuick => {
+                // A browser that fills in by itself is as quick as a program: a person only presses the button again.
                 self.forms.spam.too_quick.fetch_add(1, Ordering::Relaxed);
-                return Ok(Sent::Taken(event));
+                Some("That was very quick. Please look at what you have written and send it once more.")
             }
             Found::Fine => None,
             // A page of another site has no stamp of ours to send.

@@ -87,12 +87,21 @@ impl FrontDoor {
     pub fn admit(&self, hook: &Hook, sender: IpAddr, now: Timestamp) -> Result<Option<Left>, Refusal> {
         let none = Door::default();
         let Door { rate, allow_from, cors: _ } = hook.door().unwrap_or(&none);
-        if !allow_from.is_empty() && !allow_from.iter().any(|network| network.contains(&sender)) {
-            return Err(Refusal::Elsewhere(sender));
-        }
+        admit_from(allow_from, sender)?;
         self.admit_sender(sender, now)?;
         let Some((rate, used)) = rate.as_ref().zip(hook.used()) else { return Ok(None) };
         take(used, rate, now).map(Some).map_err(|spent| Refusal::TooOften { of: RateOf::Hook, spent })
+    }
+
+    /// Lets a question about a hook in, before anything is sent there: from where it may come, and not too often.
+    ///
+    /// # Errors
+    /// When it comes from elsewhere, or too many came before it.
+    pub fn admit_question(&self, hook: Option<&Hook>, sender: IpAddr, now: Timestamp) -> Result<(), Refusal> {
+        if let Some(door) = hook.and_then(Hook::door) {
+            admit_from(&door.allow_from, sender)?;
+        }
+        self.admit_sender(sender, now)
     }
 
     /// Lets a request in if its sender has not sent too many.
@@ -103,4 +112,9 @@ impl FrontDoor {
         let Some(senders) = &self.senders else { return Ok(()) };
         senders.take(sender, now).map(drop).map_err(|spent| Refusal::TooOften { of: RateOf::Sender, spent })
     }
+}
+
+fn admit_from(allowed: &[ipnet::IpNet], sender: IpAddr) -> Result<(), Refusal> {
+    let is_allowed = allowed.is_empty() || allowed.iter().any(|network| network.contains(&sender));
+    if is_allowed { Ok(()) } else { Err(Refusal::Elsewhere(sender)) }
 }

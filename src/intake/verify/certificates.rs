@@ -101,6 +101,12 @@ pub(super) fn place(url: &str) -> Option<(String, String)> {
     is_plain.then(|| (authority.host().to_ascii_lowercase(), uri.path_and_query().map_or("/", |path| path.as_str()).to_owned()))
 }
 
+/// Whether the last part of a path is a file's name and nothing that leads elsewhere or makes it another address.
+pub(super) fn is_file_name(name: &str) -> bool {
+    let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
+    !name.is_empty() && !name.contains("..") && name.bytes().all(is_plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

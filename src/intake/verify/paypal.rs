@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
-use super::certificates::{Certificates, place};
+use super::certificates::{Certificates, is_file_name, place};
 use super::time::{Window, fresh};
 use super::{Denied, Once, Sent, malformed, text};
 use crate::domain::time::Timestamp;
@@ -38,7 +38,9 @@ pub(super) async fn verify(webhook_id: &str, sent: &Sent<'_>, certificates: &Cer
     if !header(ALGORITHM)?.eq_ignore_ascii_case("SHA256withRSA") {
         return Err(malformed(ALGORITHM));
     }
-    place(url).filter(|(host, path)| host.ends_with(HOSTS) && path.starts_with(PATH)).ok_or(Denied::ForeignAddress)?;
+    place(url)
+        .filter(|(host, path)| host.ends_with(HOSTS) && path.strip_prefix(PATH).is_some_and(is_file_name))
+        .ok_or(Denied::ForeignAddress)?;
     let key = certificates.rsa_key(url, sent.now).await?;
     let message = format!("{id}|{time}|{webhook_id}|{}", crc32(sent.body));
     let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &key);

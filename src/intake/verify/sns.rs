@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm};
 use serde::Deserialize;
 
-use super::certificates::{Certificates, place};
+use super::certificates::{Certificates, is_file_name, place};
 use super::{Denied, Sent};
 use crate::workflow::keys::base64;
 
@@ -57,7 +57,8 @@ pub(super) async fn verify(topics: &[Arc<str>], sent: &Sent<'_>, certificates: &
     if !topics.iter().any(|topic| **topic == *message.topic_arn) {
         return Err(Denied::OtherTopic);
     }
-    let is_own = message.is_own(&message.signing_cert_url, |path| path.ends_with(".pem") && !path.contains('?'));
+    let is_own =
+        message.is_own(&message.signing_cert_url, |path| path.ends_with(".pem") && path.strip_prefix('/').is_some_and(is_file_name));
     if !is_own {
         return Err(Denied::ForeignAddress);
     }

@@ -121,3 +121,16 @@ async fn hooks_on_one_path_have_one_door() {
     assert!(!problems().contains("hook-conflict"), "{}", problems());
     drop(app);
 }
+
+#[tokio::test]
+async fn a_question_about_a_hook_comes_through_the_same_door() {
+    let settings = "trusted_proxies: 127.0.0.1\nlimits: {sender: {rate: {limit: 1, per: 1m}, burst: 1}}\n";
+    let (app, _project) = app(&hook(", allow_from: [203.0.113.0/24]"), settings).await;
+    let ask = async |sender: &str| {
+        let request = app.http.request(reqwest::Method::OPTIONS, format!("{}/hooks/open", app.url));
+        app.send(request.header("webhook-request-origin", "shop.test").header("x-forwarded-for", sender)).await
+    };
+    assert_eq!(ask("198.51.100.1").await.status, 403);
+    assert_eq!(ask("203.0.113.1").await.status, 200);
+    assert_eq!(ask("203.0.113.1").await.status, 429);
+}
