@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Retention;
+use crate::domain::size::format_size;
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Keep as Words, Kept};
 use crate::store::{Ages, Journal, Keep, Pass, Pruned, Stage, Stats, StoreError};
@@ -50,14 +51,14 @@ impl Upkeep {
 
     pub(super) async fn run(mut self, stopping: CancellationToken) {
         let Retention { runs, events, bytes } = self.retention;
-        let bytes = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| format!("{bytes} bytes"));
+        let bytes = bytes.map_or_else(|| "unlimited".to_owned(), format_size);
         tracing::info!(
             succeeded = word(runs.succeeded),
             failed = word(runs.failed),
             canceled = word(runs.canceled),
             events = word(Some(events)),
             bytes,
-            "finished runs and old events are kept so long, and the store up to this size"
+            "retention: how long finished runs and events are kept; beyond this size the oldest go"
         );
         let mut pass_at = self.clock.now().after(FIRST_AFTER);
         loop {

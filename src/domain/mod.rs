@@ -19,6 +19,7 @@ pub mod retry;
 pub mod run;
 pub mod schedule;
 pub mod secret;
+pub mod size;
 pub mod time;
 pub mod workflow;
 pub mod xml;

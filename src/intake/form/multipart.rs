@@ -10,6 +10,7 @@ use super::steady::{Allowance, Broken, Steady};
 use super::uploads::{allows, essence, plain_name, unescaped};
 use super::{Parts, VALUES_LIMIT};
 use crate::domain::file::{EventFile, FileId};
+use crate::domain::size::format_size;
 use crate::domain::workflow::{Form, Uploads};
 use crate::intake::Refusal;
 use crate::store::{PIECE_BYTES, Store};
@@ -119,7 +120,7 @@ impl Reading<'_> {
         while let Some(bytes) = next(field, allowance).await? {
             size = size.saturating_add(bytes.len());
             if uploads.max_bytes < size {
-                return Ok(Err(format!("This file is larger than {}.", in_words(uploads.max_bytes))));
+                return Ok(Err(format!("This file is larger than {}.", format_size(u64::try_from(uploads.max_bytes).unwrap_or(u64::MAX)))));
             }
             digest.update(&bytes);
             piece.extend_from_slice(&bytes);
@@ -153,14 +154,4 @@ fn refusal(error: multer::Error) -> Refusal {
         }
         other => Refusal::Unreadable(other.to_string()),
     }
-}
-
-/// `5 MiB`
-fn in_words(bytes: usize) -> String {
-    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
-        if unit <= bytes && bytes.is_multiple_of(unit) {
-            return format!("{} {name}", bytes / unit);
-        }
-    }
-    format!("{bytes} bytes")
 }

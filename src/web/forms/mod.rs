@@ -168,6 +168,7 @@ impl Reader {
     }
 
     fn refuse(&self, form: Option<&Form>, problem: ProblemResponse) -> Response {
+        let problem = problem.of_hook(form.map(|form| format!("forms/{}", form.path).into()));
         if self.wants_json {
             return self.dressed(form, problem.into_response());
         }

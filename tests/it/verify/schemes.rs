@@ -65,7 +65,7 @@ fn trials(keys: &Keys) -> Vec<Trial> {
         Trial { scheme: "sendgrid", pairs: two(&keys.ec), body: BATCH, kind: "open", window_s: both(90_000), ..base() },
         Trial { scheme: "square", kind: paid, ..base() },
         Trial { scheme: "discord", pairs: two(&keys.ed25519), window_s: both(900), ..base() },
-        Trial { scheme: "hubspot", body: BATCH, kind: "contact.creation", window_s: (Some(300), None), ..base() },
+        Trial { scheme: "hubspot", body: BATCH, kind: "contact.creation", window_s: (Some(300), Some(300)), ..base() },
         Trial { scheme: "mailgun", kind: "opened", tampered: ("msg", "gsm"), window_s: both(32_400), ..base() },
         Trial { scheme: "zoom", kind: paid, window_s: both(7_800), ..base() },
         Trial { scheme: "meta", more: ", verify_token: FIRST", body: META, kind: "page", ..base() },
