@@ -144,10 +144,11 @@ async fn a_large_file_is_never_in_memory_as_a_whole() {
     let before = memory_kib(&served, "VmHWM:");
     // Thrown away as it comes, since it is of a sort that is not taken.
     assert_eq!(upload(&served, "a.exe", "image/png", 120).await.status(), 422);
-    let refused = memory_kib(&served, "VmHWM:") - before;
+    // The kernel counts by processor, and what it sums up may be some pages less than before.
+    let refused = memory_kib(&served, "VmHWM:").saturating_sub(before);
     let taken = upload(&served, "a.png", "image/png", 120).await;
     assert_eq!(taken.status(), 202);
-    let stored = memory_kib(&served, "VmHWM:") - before;
+    let stored = memory_kib(&served, "VmHWM:").saturating_sub(before);
     note(&format!("a file of 120 MiB after one of 40 MiB: {stored} KiB more memory at most; one that is not taken {refused} KiB"));
     assert!(refused < 8 * 1024, "{refused} KiB for a file that is not taken");
     assert!(stored < 64 * 1024, "{stored} KiB for a file of 120 MiB");
