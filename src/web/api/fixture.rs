@@ -1,4 +1,5 @@
-//! `/api/events/ID/fixture`: one delivery as a test file has it, with nothing in it that proves who the sender is.
+//! `/api/events/ID/fixture`: one delivery as a test file has it. What proves who the sender is, is masked in headers and query;
+//! the body is as it came, but for secrets of the server.
 
 use std::sync::Arc;
 
