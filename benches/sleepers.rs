@@ -8,42 +8,29 @@
     reason = "a bench measures with the wall clock, prints, and has failed when it cannot go on"
 )]
 
-use std::path::Path;
-use std::sync::Arc;
+mod parked;
+
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use hence::app::{App, Parts};
 use hence::clock::{Clock, SystemClock};
-use hence::config::{self, Flags};
-use hence::domain::event::{Event, EventHead, Source};
-use hence::domain::id::{EventId, Parts as IdParts, Revision, RunId};
-use hence::domain::journal::{Address, Entry, Fact};
 use hence::domain::run::Status;
-use hence::domain::time::Timestamp;
 use hence::store::embedded::{self, Settings};
-use hence::store::{Accept, Commit, NewRun, Store, Write};
-use tokio::net::TcpListener;
+
+use parked::{fill, run_id, serve};
 
 const SLEEPERS: u64 = 1_000_000;
 /// So many of them wake while the bench looks on, one each millisecond.
 const WAKING: u64 = 10_000;
-/// Runs of one write.
-const AT_ONCE: u64 = 5_000;
-
-const WORKFLOW: &str = "when: [{manual: }]\nsteps: [{wait: 1h}, {stop: 1}]\n";
 
 #[tokio::main]
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("workflows")).unwrap();
-    std::fs::write(folder.path().join("workflows/main.yaml"), WORKFLOW).unwrap();
+    std::fs::write(folder.path().join(format!("workflows/{}.yaml", parked::NAME)), parked::WORKFLOW).unwrap();
     let url = format!("redb://{}", folder.path().join("store").display());
 
     let store = embedded::open(&url, Settings::default()).unwrap();
-    let app = serve(folder.path(), &store).await;
-    let revision = app.intake.current.get().get("main").unwrap().workflow.revision;
-    app.stop().await;
+    let revision = parked::revision(folder.path(), &store).await;
     let begun = Instant::now();
     let far = SystemClock.now().after(Duration::from_secs(86_400));
     fill(&*store, revision, WAKING..SLEEPERS, |_| far).await;
@@ -88,37 +75,6 @@ async fn main() {
     println!("waking 1,000/s, margin  {:.1} s after the start", margin.as_secs_f64());
     let at = |part: usize| late_ms[(late_ms.len() - 1) * part / 1000];
     println!("late by, ms             median {}  p99 {}  max {}", at(500), at(990), at(1000));
-}
-
-async fn serve(folder: &Path, store: &Arc<dyn Store>) -> App {
-    let (config, _problems) = config::load(folder, Flags { store: Some("memory:".to_owned()), ..Flags::default() });
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    App::start(config, listener, Parts { store: Some(Arc::clone(store)), ..Parts::default() }).await.unwrap()
-}
-
-fn parts(n: u64) -> IdParts {
-    IdParts { time_ms: 1_000 + n, counter: 0, chance: n, shard: n.to_be_bytes()[7] }
-}
-
-fn run_id(n: u64) -> RunId {
-    RunId::new(parts(n))
-}
-
-/// Accepts these runs and lets each of them wait until its time.
-async fn fill(store: &dyn Store, revision: Revision, runs: std::ops::Range<u64>, due: impl Fn(u64) -> Timestamp) {
-    let epoch = store.acquire().await.unwrap();
-    let mut writes = Vec::new();
-    for n in runs.clone() {
-        let head = EventHead::new(EventId::new(parts(n)), Source::Manual, "manual", Timestamp(1_000));
-        let event = Arc::new(Event::new(head, Bytes::from_static(b"{}")));
-        let new = NewRun::new(run_id(n), "main".into(), revision);
-        writes.push(Write::Accept(Accept { event, dedupe: Vec::new(), runs: vec![new], cursor: None, topic: None }));
-        let waits = Entry { at: Timestamp(1_000), fact: Fact::WaitBegan { step: Address::new("0"), until: due(n) } };
-        writes.push(Write::from(Commit { wake: Some(due(n)), ..Commit::new(run_id(n), epoch, 0, vec![waits], Status::Waiting) }));
-        if n % AT_ONCE == 0 || n + 1 == runs.end {
-            store.write(std::mem::take(&mut writes)).await.unwrap();
-        }
-    }
 }
 
 fn resident_bytes() -> f64 {

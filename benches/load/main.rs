@@ -4,6 +4,7 @@
 //! The server, the floor and the sink of calls are processes of their own; this process sends.
 //! `-- --quick` measures less; `-- --only TEXT` measures the scenarios whose line holds the text;
 //! `-- --soak SECONDS --rate N` sends N requests a second for so long and draws what grows.
+//! `perf script | … -- --flame TITLE` draws what was recorded, as SVG on standard output.
 //! `-- --beside PATH` measures another build of the binary right after each line, to compare the two.
 #![expect(
     clippy::unwrap_used,
@@ -13,7 +14,10 @@
 )]
 
 mod client;
+mod flame;
 mod floor;
+#[path = "../parked/mod.rs"]
+mod parked;
 mod plot;
 mod project;
 mod scenarios;
@@ -30,6 +34,10 @@ fn main() {
         _ => {
             let quick = arguments.iter().any(|argument| argument == "--quick");
             let value = |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1)).cloned();
+            if let Some(title) = value("--flame") {
+                print!("{}", flame::svg(std::io::stdin().lock(), &title));
+                return;
+            }
             let binary = env!("CARGO_BIN_EXE_hence").to_owned();
             if let Some(seconds) = value("--soak") {
                 let per_second = value("--rate").map_or(1_000, |rate| rate.parse().unwrap());

@@ -4,6 +4,12 @@ use std::fmt::Write;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
+
+use hence::clock::{Clock, SystemClock};
+use hence::store::embedded::{self, Settings};
+
+use super::parked;
 
 /// What the called workflow does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +58,17 @@ pub(crate) fn write(dir: &Path, work: Work, workflows: usize, sink: SocketAddr) 
     }
     fs::write(dir.join("workflows/work.yaml"), text).unwrap();
     "/hooks/work"
+}
+
+/// Lets so many runs wait in the project's redb store, for longer than anything is measured.
+pub(crate) fn park(dir: &Path, data: &Path, runs: u64) {
+    fs::write(dir.join(format!("workflows/{}.yaml", parked::NAME)), parked::WORKFLOW).unwrap();
+    let due = SystemClock.now().after(Duration::from_secs(30 * 86_400));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let store = embedded::open(&format!("redb://{}", data.display()), Settings::default()).unwrap();
+        let revision = parked::revision(dir, &store).await;
+        parked::fill(&*store, revision, 0..runs, |_| due).await;
+    });
 }
 
 /// A JSON body of about so many bytes.

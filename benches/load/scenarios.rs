@@ -25,9 +25,11 @@ struct Scenario {
     connections: usize,
     body_bytes: usize,
     workflows: usize,
+    /// Runs that wait meanwhile.
+    parked: u64,
 }
 
-const USUAL: Scenario = Scenario { work: Work::Call, engine: "redb", connections: 64, body_bytes: 1000, workflows: 10 };
+const USUAL: Scenario = Scenario { work: Work::Call, engine: "redb", connections: 64, body_bytes: 1000, workflows: 10, parked: 0 };
 
 impl Scenario {
     fn name(&self) -> String {
@@ -38,6 +40,7 @@ impl Scenario {
             Work::Call => "run, one call".to_owned(),
             Work::CallAnswered => "run, one call, answered".to_owned(),
         };
+        let work = if self.parked == 0 { work } else { format!("{work}, beside {} parked runs", self.parked) };
         format!("{work} | {} | {} | {} B | {}", self.engine, self.connections, self.body_bytes, self.workflows)
     }
 }
@@ -62,6 +65,9 @@ fn scenarios(quick: bool) -> Vec<Scenario> {
     }
     for workflows in [1_000, 10_000] {
         list.push(Scenario { work: Work::NotMatched, workflows, ..USUAL });
+    }
+    for work in [Work::NotMatched, Work::CallAnswered] {
+        list.push(Scenario { work, parked: 1_000_000, ..USUAL });
     }
     for steps in [5, 20] {
         list.push(Scenario { work: Work::Steps(steps), ..USUAL });
@@ -100,6 +106,9 @@ fn measured(binary: &str, scenario: &Scenario, body: &str, sink: std::net::Socke
     let folder = tempfile::tempdir().unwrap();
     let (dir, data) = (folder.path().join("project"), folder.path().join("data"));
     let path = project::write(&dir, scenario.work, scenario.workflows, sink);
+    if 0 < scenario.parked {
+        project::park(&dir, &data, scenario.parked);
+    }
     let server = Server::hence(binary, &dir, &data, scenario.engine);
     let request = request(path, body);
     // Connections are opened, caches filled, the file grown.

@@ -23,7 +23,7 @@ pub(crate) struct Soak {
 }
 
 /// The store is kept at this.
-const RETENTION: &str = "retention: {bytes: 1GiB}\n";
+const RETENTION: &str = "retention: {bytes: 2GiB}\n";
 const CONNECTIONS: u32 = 64;
 const EVERY: Duration = Duration::from_secs(10);
 

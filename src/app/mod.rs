@@ -303,7 +303,7 @@ fn admin_token(config: &Config) -> std::io::Result<(Secret, bool)> {
 /// Forgets dedupe keys whose window has ended.
 async fn forget_keys(journal: Arc<Journal>, clock: Arc<dyn Clock>, stopping: CancellationToken) {
     const EVERY: std::time::Duration = std::time::Duration::from_secs(60);
-    const AT_ONCE: usize = 10_000;
+    const AT_ONCE: usize = 2_000;
     loop {
         tokio::select! {
             () = stopping.cancelled() => return,

@@ -21,7 +21,7 @@ use crate::domain::id::{EventId, RunId};
 use crate::domain::secret::Secrets;
 use crate::domain::time::{Timestamp, format_duration};
 use crate::domain::workflow::Trigger;
-use crate::script::{BadBody, Uses, check_body};
+use crate::script::{BadBody, Scope, Uses, check_body};
 use crate::store::{Accept, Accepted, Caller, CommitError, Cursor, DedupeKey, Journal, StoreError};
 use crate::workflow::body_schema::Mismatch;
 use crate::workflow::catalog::{Current, Loaded};
@@ -296,7 +296,8 @@ impl Intake {
         for target in targets {
             target.loaded.check_body(target.trigger, &event).map_err(Refusal::DoesNotFit)?;
         }
-        let own = |event: &Event| targets.iter().find_map(|target| hook_key(target, event));
+        let mut scope = None;
+        let mut own = |event: &Event| targets.iter().find_map(|target| hook_key(&mut scope, target, event));
         let dedupe: Vec<DedupeKey> = match dedupe {
             Dedupe::Key(key) => vec![key],
             Dedupe::Hook => own(&event).into_iter().collect(),
@@ -304,7 +305,8 @@ impl Intake {
             Dedupe::HookAnd(key) => own(&event).into_iter().chain([key]).collect(),
         };
         let concerned = targets.iter().map(|target| (&*target.loaded, target.trigger()));
-        let (runs, matches) = start::consider_all(concerned, &event, || self.ids.run(event.head.received), &self.secrets);
+        let new_id = || self.ids.run(event.head.received);
+        let (runs, matches) = start::consider_all_in(scope, concerned, &event, new_id, &self.secrets);
         event.head.matches = matches;
         Ok(Accept { event: Arc::new(event), dedupe, runs, cursor, topic })
     }
@@ -364,14 +366,14 @@ fn tell_apart(accepts: &mut [Accept]) {
 
 /// The key that the hook's `dedupe` gives. An event whose key cannot be had is taken in all the
 /// same: one run too many is better than an event lost.
-fn hook_key(target: &Target, event: &Event) -> Option<DedupeKey> {
+fn hook_key(scope: &mut Option<Scope>, target: &Target, event: &Event) -> Option<DedupeKey> {
     let (door, path) = match target.trigger()? {
         Trigger::Webhook(hook) => ("hook", &hook.path),
         Trigger::Form(form) => ("form", &form.path),
         Trigger::Schedule(_) | Trigger::Event(_) | Trigger::Run(_) | Trigger::Manual => return None,
     };
     let dedupe = target.loaded.dedupe(target.trigger)?;
-    match matching::dedupe_key(&target.loaded, target.trigger, event)? {
+    match matching::dedupe_key_in(scope, &target.loaded, target.trigger, event)? {
         Ok(key) => Some(dedupe_key(&[door, path, &key], event.head.received.after(dedupe.within))),
         Err(error) => {
             tracing::warn!(workflow.name = %target.loaded.workflow.name, event.id = %event.head.id, error = %error,

@@ -75,13 +75,12 @@ pub enum RunAnswer {
 
 impl Intake {
     /// What the hook that took this event says about its answer.
-    pub(super) fn reply(&self, receipt: &Receipt, event: &Event, targets: &[Target], caller: Option<Caller>) -> Replied {
+    pub(super) async fn reply(&self, receipt: &Receipt, event: &Event, targets: &[Target], caller: Option<Caller>) -> Replied {
         match targets.iter().find_map(|target| Some((target, said(target)?))) {
             None => Replied::Receipt,
             Some((target, Reply::Fixed(respond))) => {
-                // A repeat is answered like the first one, whose name it has.
-                let head = EventHead { id: receipt.event, ..event.head.clone() };
-                let mut scope = Scope::new(&Event::new(head, event.body.clone()));
+                let first = self.first_event(receipt, event).await;
+                let mut scope = Scope::new(first.as_ref().unwrap_or(event));
                 evaluate::answer(&target.loaded.program, respond, &mut scope).map_or_else(
                     |mut error| {
                         self.secrets.mask_text(&mut error.message);
@@ -98,6 +97,15 @@ impl Intake {
                 if runs.is_empty() { Replied::Receipt } else { Replied::Wait(Waiting { runs, until, caller }) }
             }
         }
+    }
+
+    /// The event that was stored, where this one is its repeat: both are answered alike. Of one that is gone, its name is left.
+    async fn first_event(&self, receipt: &Receipt, event: &Event) -> Option<Event> {
+        if !receipt.duplicate {
+            return None;
+        }
+        let first = self.journal.store().event(receipt.event).await.ok().flatten();
+        Some(first.unwrap_or_else(|| Event::new(EventHead { id: receipt.event, ..event.head.clone() }, event.body.clone())))
     }
 
     /// Begins to wait for those of these runs that the caller of their hook wants to hear of, before they are stored.

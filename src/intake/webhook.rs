@@ -127,7 +127,7 @@ impl Intake {
             }
         };
         let Stored { receipt, event, caller } = self.take_in(arrival, &targets).await?;
-        let reply = self.reply(&receipt, &event, &targets, caller);
+        let reply = self.reply(&receipt, &event, &targets, caller).await;
         Ok(Taken::One(Received { receipt, reply }))
     }
 }

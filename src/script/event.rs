@@ -103,7 +103,7 @@ fn head_map(head: &EventHead, uses: Uses) -> Map {
     put("path", &|| head.path.as_str().into());
     put("params", &|| pairs(borrowed(&head.params)).into());
     put("query", &|| pairs(borrowed(&head.query)).into());
-    put("headers", &|| headers(&head.headers).into());
+    put("headers", &|| headers(&head.headers, uses).into());
     if !head.cloudevent.is_empty() {
         let attributes = json::map_to_dynamic(&head.cloudevent);
         // The sender's own names count.
@@ -154,16 +154,13 @@ pub(super) fn pairs<K: AsRef<str>, V: AsRef<str>>(pairs: impl Iterator<Item = (K
 }
 
 /// A repeated header is one header with a comma (RFC 9110, section 5.3).
-fn headers(pairs: &[(String, String)]) -> Map {
-    let mut joined: std::collections::BTreeMap<&str, String> = std::collections::BTreeMap::new();
-    for (key, value) in pairs {
-        joined
-            .entry(key)
-            .and_modify(|all| {
-                all.push_str(", ");
-                all.push_str(value);
-            })
-            .or_insert_with(|| value.clone());
+fn headers(pairs: &[(String, String)], uses: Uses) -> Map {
+    let mut map = Map::new();
+    for (key, value) in pairs.iter().filter(|(key, _)| uses.header(key)) {
+        match map.get_mut(key.as_str()) {
+            Some(before) => *before = format!("{before}, {value}").into(),
+            None => drop(map.insert(key.as_str().into(), value.as_str().into())),
+        }
     }
-    joined.into_iter().map(|(key, value)| (key.into(), value.into())).collect()
+    map
 }

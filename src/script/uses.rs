@@ -14,6 +14,8 @@ pub struct Uses {
     parts: u16,
     /// A bit for each of [`VARIABLES`].
     variables: u16,
+    /// A bit for each header that is read by its name. Names may share one, and are then made together.
+    headers: u64,
 }
 
 impl Default for Uses {
@@ -24,9 +26,9 @@ impl Default for Uses {
 
 impl Uses {
     /// Everything.
-    pub const ALL: Self = Self { parts: u16::MAX, variables: u16::MAX };
+    pub const ALL: Self = Self { parts: u16::MAX, variables: u16::MAX, headers: u64::MAX };
     /// Nothing.
-    pub const NOTHING: Self = Self { parts: 0, variables: 0 };
+    pub const NOTHING: Self = Self { parts: 0, variables: 0, headers: 0 };
 
     /// What these texts may read.
     #[must_use]
@@ -37,12 +39,17 @@ impl Uses {
     /// What one or the other reads.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self { parts: self.parts | other.parts, variables: self.variables | other.variables }
+        Self { parts: self.parts | other.parts, variables: self.variables | other.variables, headers: self.headers | other.headers }
     }
 
     /// Whether this part of `event` may be read.
     pub(super) fn part(self, name: &str) -> bool {
         self.parts & bit(&PARTS, name) != 0
+    }
+
+    /// Whether this header may be read.
+    pub(super) fn header(self, name: &str) -> bool {
+        self.headers & header_bit(name) != 0
     }
 
     /// Whether this variable may be read.
@@ -70,6 +77,7 @@ impl Uses {
             uses.variables |= bit(&VARIABLES, word);
             if word == "event" {
                 uses.parts |= part_after(next);
+                uses.headers |= headers_after(next);
             }
         }
         uses
@@ -78,9 +86,31 @@ impl Uses {
 
 /// Which part of `event` is read, by what stands after the word: all of them where it is not one by name.
 fn part_after(next: &str) -> u16 {
-    let Some(member) = next.strip_prefix("?.").or_else(|| next.strip_prefix('.')) else { return u16::MAX };
-    let member = member.trim_start();
+    let Some(member) = member(next) else { return u16::MAX };
     bit(&PARTS, member.split(|c| !is_word(c)).next().unwrap_or_default())
+}
+
+fn member(next: &str) -> Option<&str> {
+    next.strip_prefix("?.").or_else(|| next.strip_prefix('.')).map(str::trim_start)
+}
+
+/// Which headers are read: all of them where it is not one by name, as in `event.headers["x-id"]`.
+fn headers_after(next: &str) -> u64 {
+    let Some(member) = member(next) else { return u64::MAX };
+    let Some(after) = member.strip_prefix("headers").filter(|after| !after.starts_with(is_word)) else { return 0 };
+    let named = || {
+        let after = after.trim_start();
+        let index = after.strip_prefix('[').or_else(|| after.strip_prefix("?["))?;
+        let (name, after) = index.trim_start().strip_prefix('"')?.split_once('"')?;
+        after.trim_start().starts_with(']').then(|| header_bit(name))
+    };
+    named().unwrap_or(u64::MAX)
+}
+
+/// FNV-1a, its first six bits.
+fn header_bit(name: &str) -> u64 {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    1 << (hash >> 58)
 }
 
 fn is_word(c: char) -> bool {
@@ -109,6 +139,39 @@ mod tests {
         check("${event.headers[\"x\"]} ${event . id} ${event?.query}", &["id", "query", "headers"], &["event"]);
         check("key: event.body.event.id", &["id"], &["event"]);
         check("event.nothing", &[], &["event"]);
+    }
+
+    #[test]
+    fn headers_are_found_by_name() {
+        let uses = |text: &str| Uses::of(std::iter::once(text));
+        for text in ["${event.headers[\"x-id\"]}", "event . headers ?[ \"x-id\" ]", "event?.headers[\"x-id\"] + event.id"] {
+            let found = uses(text);
+            assert!(found.header("x-id") && !found.header("content-type"), "{text}");
+        }
+        let both = uses("event.headers[\"x-id\"] + event.headers[\"content-type\"]");
+        assert!(both.header("x-id") && both.header("content-type"));
+        assert_eq!(uses("event.body.headers + event.headersome"), Uses { headers: 0, ..uses("event.body") });
+    }
+
+    #[test]
+    fn whoever_takes_the_headers_whole_reads_all_of_them() {
+        for text in [
+            "event.headers",
+            "event.headers[name]",
+            "event.headers.keys()",
+            "event.headers[\"x\" + name]",
+            "event.headers[`x`]",
+            "let h = event.headers; h[\"x\"]",
+            "\"x-id\" in event.headers",
+            "score(event)",
+            "event[\"headers\"]",
+        ] {
+            assert!(uses_all_headers(text), "{text}");
+        }
+    }
+
+    fn uses_all_headers(text: &str) -> bool {
+        Uses::of(std::iter::once(text)).headers == u64::MAX
     }
 
     #[test]

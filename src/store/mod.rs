@@ -123,6 +123,10 @@ pub trait Store: Send + Sync {
     /// What the store's files take on the disk, in bytes.
     fn disk_bytes(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
 
+    /// The bytes of all records written since the store was opened, also of those that replaced others. For telling whether
+    /// it is time to count again.
+    fn written_bytes(&self) -> u64;
+
     /// Reads every record and follows every reference. Nobody may write meanwhile, or it finds problems that are none.
     fn check(&self) -> BoxFuture<'_, Result<Checked, StoreError>>;
 

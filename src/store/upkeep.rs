@@ -91,8 +91,8 @@ pub struct Pass {
     pub(super) cursor: Vec<u8>,
     /// Old events that something needs which stays.
     pub(super) pinned: HashSet<EventId>,
-    /// Old events that a repeat must still be recognised by: the hashes of their keys.
-    pub(super) deduped: HashMap<EventId, Vec<[u8; 32]>>,
+    /// Old events that a repeat must still be recognised by: where their dedupe keys lie.
+    pub(super) deduped: HashMap<EventId, Vec<Vec<u8>>>,
     pub(super) referred: HashSet<Revision>,
     /// Events with a topic that were stored from then on may be waited for.
     pub(super) horizon: Timestamp,

@@ -77,14 +77,13 @@ pub fn router(web: Arc<Web>) -> Router {
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(API_BODY_LIMIT_BYTES))
         .layer(from_fn_with_state(Arc::clone(&web), auth::require_token));
-    let metrics = get(metrics::show).layer(from_fn_with_state(Arc::clone(&web), auth::require_token));
     Router::new()
         .route("/hooks/{*path}", any(hooks::receive))
         .route("/forms/{*path}", get(forms::show).post(forms::send).options(forms::preflight))
         .route("/approve/{run}/{question}/{signature}", get(approve::show).post(approve::answer))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", metrics)
+        .route("/metrics", get(metrics::show))
         .nest("/api", api)
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::wrong_method)

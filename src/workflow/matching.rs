@@ -77,8 +77,13 @@ impl Decision {
 /// The value of a hook's `dedupe` key for an event; nothing when the trigger has none.
 #[must_use]
 pub fn dedupe_key(loaded: &Loaded, trigger: usize, event: &Event) -> Option<Result<String, Failure>> {
+    dedupe_key_in(&mut None, loaded, trigger, event)
+}
+
+/// The same, in the event's scope, which is made where it is needed first.
+pub fn dedupe_key_in(scope: &mut Option<Scope>, loaded: &Loaded, trigger: usize, event: &Event) -> Option<Result<String, Failure>> {
     let dedupe = loaded.dedupe(trigger)?;
-    Some(loaded.program.text(dedupe.key, &mut Scope::new(event)))
+    Some(loaded.program.text(dedupe.key, scope.get_or_insert_with(|| Scope::new(event))))
 }
 
 /// Why no hook takes a request.

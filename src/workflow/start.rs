@@ -35,6 +35,17 @@ pub enum Considered {
 pub fn consider_all<'t>(
     targets: impl Iterator<Item = (&'t Loaded, Option<&'t Trigger>)>,
     event: &Event,
+    new_id: impl FnMut() -> RunId,
+    secrets: &Secrets,
+) -> (Vec<NewRun>, Vec<Match>) {
+    consider_all_in(None, targets, event, new_id, secrets)
+}
+
+/// The same, where the event has been read into a scope already: making one costs more than most conditions.
+pub fn consider_all_in<'t>(
+    mut ready: Option<Scope>,
+    targets: impl Iterator<Item = (&'t Loaded, Option<&'t Trigger>)>,
+    event: &Event,
     mut new_id: impl FnMut() -> RunId,
     secrets: &Secrets,
 ) -> (Vec<NewRun>, Vec<Match>) {
@@ -48,7 +59,7 @@ pub fn consider_all<'t>(
             continue;
         }
         let id = new_id();
-        let result = match consider(loaded, trigger, event, id, secrets) {
+        let result = match consider_in(&mut ready, loaded, trigger, event, id, secrets) {
             Considered::Starts(run) => {
                 runs.push(*run);
                 MatchResult::Run(id)
@@ -63,6 +74,17 @@ pub fn consider_all<'t>(
 /// Evaluates what decides about a run. What cannot be evaluated starts a run that fails at once, so
 /// that the event is seen, its handlers run, and it can be replayed once the workflow is mended.
 pub fn consider(loaded: &Loaded, trigger: Option<&Trigger>, event: &Event, id: RunId, secrets: &Secrets) -> Considered {
+    consider_in(&mut None, loaded, trigger, event, id, secrets)
+}
+
+fn consider_in(
+    ready: &mut Option<Scope>,
+    loaded: &Loaded,
+    trigger: Option<&Trigger>,
+    event: &Event,
+    id: RunId,
+    secrets: &Secrets,
+) -> Considered {
     let workflow = &loaded.workflow;
     let mut run = NewRun::new(id, Arc::clone(&workflow.name), workflow.revision);
     let own = trigger.and_then(Trigger::condition);
@@ -75,7 +97,7 @@ pub fn consider(loaded: &Loaded, trigger: Option<&Trigger>, event: &Event, id: R
     if simple {
         return Considered::Starts(Box::new(run));
     }
-    let mut scope = scope(loaded, event, id);
+    let mut scope = for_run(ready.take().unwrap_or_else(|| Scope::new(event)), loaded, event, id);
     match decide(loaded, own, &mut scope, &mut run) {
         Ok(None) => {}
         Ok(Some(reason)) => return Considered::NotMatched(reason),
@@ -127,8 +149,11 @@ fn decide(loaded: &Loaded, own: Option<Code>, scope: &mut Scope, run: &mut NewRu
 /// What is seen by the code that decides about a run.
 #[must_use]
 pub fn scope(loaded: &Loaded, event: &Event, run: RunId) -> Scope {
+    for_run(Scope::new(event), loaded, event, run)
+}
+
+fn for_run(mut scope: Scope, loaded: &Loaded, event: &Event, run: RunId) -> Scope {
     let workflow = &loaded.workflow;
-    let mut scope = Scope::new(event);
     if loaded.uses.variable("run") {
         scope.set_run(&RunInfo {
             id: run.to_string(),

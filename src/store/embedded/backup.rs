@@ -203,6 +203,7 @@ impl Core {
             return Err(StoreError::NotEmpty);
         }
         let mut import = Import::begin(from)?;
+        writer.known = None;
         let (mut batch, mut bytes, mut records, mut format) = (Batch::default(), 0, 0, None);
         batch.delete(key::format());
         while let Some((key, value)) = import.next(records)? {
@@ -218,10 +219,10 @@ impl Core {
                 bytes = 0;
             }
         }
-        let format = format.ok_or_else(|| no_backup("it does not say its data format"))?;
+        format.ok_or_else(|| no_backup("it does not say its data format"))?;
         self.apply(&mut writer, &batch)?;
         let mut last = Batch::default();
-        last.put(key::format(), format);
+        last.put(key::format(), FORMAT.to_be_bytes().to_vec());
         self.apply(&mut writer, &last)?;
         Ok(records)
     }

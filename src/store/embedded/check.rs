@@ -85,7 +85,11 @@ impl Core {
     fn check_key(&self, key: &[u8], value: &[u8]) -> Result<(), String> {
         let hash = key::dedupe_hash(key).ok_or("a dedupe key cannot be read")?;
         let until = Reader(value).time().ok_or("a dedupe key cannot be read")?;
-        if self.kv.get(&key::expiry(until, &hash)).map_err(|error| error.to_string())?.is_none() {
+        if let Some((end, _)) = key::by_end_parts(key) {
+            if end != until {
+                return Err("a dedupe key lies under another time than it names".to_owned());
+            }
+        } else if self.kv.get(&key::expiry(until, &hash)).map_err(|error| error.to_string())?.is_none() {
             return Err(format!("a dedupe key has no expiry and would be kept for ever ({:02x?})", &hash.first_chunk::<4>()));
         }
         if !is_of_a_sender(&hash) {

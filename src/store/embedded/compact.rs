@@ -15,6 +15,9 @@ const DELTA_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Others wait while so much is written to the copy.
 const LAST_DELTA_MAX_BYTES: usize = 256 * 1024;
 
+/// So much is copied for each sync.
+const COPIED_AT_ONCE_BYTES: usize = 4 * 1024 * 1024;
+
 /// How often the copy is brought up to date before others wait anyhow.
 const ROUNDS_MAX: u32 = 20;
 
@@ -75,14 +78,21 @@ impl Core {
             writer.delta = Some(Delta::default());
             self.begin_snapshot(&mut writer)?
         };
+        let (mut batch, mut bytes) = (Batch::default(), 0);
         while let Some(piece) = self.next_piece(&mut snapshot)? {
             wanted.still()?;
-            self.has_room()?;
-            let mut batch = Batch::default();
-            piece.into_iter().for_each(|(key, value)| batch.put(key, value));
-            copy.apply(&batch)?;
+            for (key, value) in piece {
+                bytes += key.len() + value.len();
+                batch.put(key, value);
+            }
+            if COPIED_AT_ONCE_BYTES <= bytes {
+                self.has_room()?;
+                copy.apply(&std::mem::take(&mut batch))?;
+                bytes = 0;
+            }
         }
-        Ok(())
+        self.has_room()?;
+        copy.apply(&batch)
     }
 
     /// The copy must not take the room that events need.

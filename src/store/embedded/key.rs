@@ -5,8 +5,9 @@
 //! | `m` name | meta: the data format, the epoch |
 //! | `e` event | the event's head, and its body if both fit in one value |
 //! | `b` event, chunk | what did not fit |
-//! | `d` hash | a dedupe key: until when, and the first event |
-//! | `x` until, hash | the same by expiry; empty |
+//! | `c` until, hash | a dedupe key that is known in memory: until when, and the first event |
+//! | `d` hash | a dedupe key that is not: the same |
+//! | `x` until, hash | those by expiry; empty |
 //! | `r` run | the run's head |
 //! | `o` run | open runs: wake and cancel wish |
 //! | `f` run, position \[, chunk\] | facts of one commit, a JSON array |
@@ -24,6 +25,7 @@ use crate::domain::time::Timestamp;
 const META: u8 = b'm';
 const EVENT: u8 = b'e';
 const EVENT_REST: u8 = b'b';
+const BY_END: u8 = b'c';
 const DEDUPE: u8 = b'd';
 const EXPIRY: u8 = b'x';
 const RUN: u8 = b'r';
@@ -73,6 +75,29 @@ pub(super) fn expiry_after(now: Timestamp) -> Vec<u8> {
         Some(next_ms) => key(EXPIRY, &[&sortable(Timestamp(next_ms))]),
         None => vec![EXPIRY + 1],
     }
+}
+
+/// A dedupe key that is known in memory.
+pub(super) fn by_end(until: Timestamp, hash: &[u8; 32]) -> Vec<u8> {
+    key(BY_END, &[&sortable(until), hash])
+}
+
+/// The first of them whose window has not ended at `now`.
+pub(super) fn by_end_after(now: Timestamp) -> Vec<u8> {
+    match now.0.checked_add(1) {
+        Some(next_ms) => key(BY_END, &[&sortable(Timestamp(next_ms))]),
+        None => vec![BY_END + 1],
+    }
+}
+
+/// When it ends, and its hash.
+pub(super) fn by_end_parts(key: &[u8]) -> Option<(Timestamp, [u8; 32])> {
+    let (until, hash) = key.strip_prefix(&[BY_END])?.split_first_chunk()?;
+    Some((Timestamp(i64::from_be_bytes(*until) ^ i64::MIN), hash.try_into().ok()?))
+}
+
+pub(super) fn all_by_end() -> (Vec<u8>, Vec<u8>) {
+    (vec![BY_END], vec![BY_END + 1])
 }
 
 /// The dedupe hash in an expiry key.
@@ -157,8 +182,9 @@ pub(super) fn all_gathered() -> (Vec<u8>, Vec<u8>) {
     (vec![GATHERED], vec![GATHERED + 1])
 }
 
+/// All dedupe keys, known in memory or not, and what else is remembered by key.
 pub(super) fn all_keys() -> (Vec<u8>, Vec<u8>) {
-    (vec![DEDUPE], vec![DEDUPE + 1])
+    (vec![BY_END], vec![DEDUPE + 1])
 }
 
 pub(super) fn all_posted() -> (Vec<u8>, Vec<u8>) {
@@ -181,7 +207,7 @@ pub(super) fn kind(key: &[u8]) -> Option<&'static str> {
         META => "meta",
         EVENT => "events",
         EVENT_REST => "bodies",
-        DEDUPE => "keys",
+        BY_END | DEDUPE => "keys",
         EXPIRY => "expiries",
         RUN => "runs",
         OPEN => "open runs",
@@ -200,9 +226,12 @@ pub(super) fn leading_id(key: &[u8]) -> Option<[u8; 16]> {
     key.get(1..)?.first_chunk().copied()
 }
 
-/// The hash in a dedupe key.
+/// The hash in a dedupe key, known in memory or not.
 pub(super) fn dedupe_hash(key: &[u8]) -> Option<[u8; 32]> {
-    key.get(1..)?.try_into().ok()
+    match by_end_parts(key) {
+        Some((_, hash)) => Some(hash),
+        None => key.strip_prefix(&[DEDUPE])?.try_into().ok(),
+    }
 }
 
 /// The revision in its key, and whether this is its first value.
@@ -251,6 +280,8 @@ mod tests {
             prop_assert_eq!(key(a).cmp(&key(b)), a.cmp(&b));
             prop_assert_eq!(key(a) < expiry_after(Timestamp(b)), a <= b);
             prop_assert_eq!(expiry_hash(&key(a)), Some([7; 32]));
+            prop_assert_eq!(by_end_parts(&by_end(Timestamp(a), &[7; 32])), Some((Timestamp(a), [7; 32])));
+            prop_assert_eq!(by_end(Timestamp(a), &[7; 32]) < by_end_after(Timestamp(b)), a <= b);
         }
 
         #[test]

@@ -7,7 +7,9 @@ mod backup;
 mod check;
 mod compact;
 mod files;
+mod format;
 mod key;
+mod keys;
 mod open_record;
 mod prune;
 mod read;
@@ -15,12 +17,12 @@ mod record;
 mod snapshot;
 pub mod space;
 mod stats;
+mod together;
 mod write;
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -28,13 +30,15 @@ use futures_util::future::BoxFuture;
 
 pub use self::backup::verify;
 use self::compact::Delta;
+pub use self::format::FORMAT;
+use self::keys::{IN_MEMORY_MAX, Known};
 use self::prune::NewRefs;
 use self::snapshot::Shadow;
 use self::space::{FreeBytes, Gauge, Watermark, free_bytes_of};
 use super::kv::memory::Memory;
 use super::kv::redb::Redb;
 use super::kv::sled::Sled;
-use super::kv::{Batch, Kv, Order, VALUE_MAX_BYTES};
+use super::kv::{Batch, Kv, VALUE_MAX_BYTES};
 use super::{
     BackupStream, Checked, Compacted, Epoch, OpenRun, Page, Pass, Posted, RevisionFiles, RunFilter, RunHead, Stats, Store, StoreError,
     TopicKey, Write, Written,
@@ -44,9 +48,6 @@ use crate::domain::file::FileId;
 use crate::domain::id::{EventId, Revision, RunId};
 use crate::domain::journal::Entry;
 use crate::domain::time::Timestamp;
-
-/// The newest data format this program reads, and the one it writes.
-pub const FORMAT: u32 = 1;
 
 /// What can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,30 +109,29 @@ pub fn exists(url: &str) -> Result<bool, StoreError> {
 /// # Errors
 /// When what the engine holds is no store, or is newer than this program.
 pub fn over(kv: Arc<dyn Kv>, watermark: Option<Watermark>) -> Result<Arc<dyn Store>, StoreError> {
-    check_format(&*kv)?;
-    let free = watermark.as_ref().map(|watermark| (Arc::clone(&watermark.free), watermark.min_bytes));
-    let writer = Writer { gauge: watermark.map(Gauge::new), shadows: Vec::new(), delta: None, pass: None, unreferred: HashSet::new() };
-    Ok(Arc::new(Embedded(Arc::new(Core { kv, free, writer: Mutex::new(writer), compacting: Mutex::new(()) }))))
+    knowing(kv, watermark, IN_MEMORY_MAX)
 }
 
-/// An empty engine becomes a store; one of a newer format is left as it is.
-fn check_format(kv: &dyn Kv) -> Result<(), StoreError> {
-    if let Some(bytes) = kv.get(&key::format())? {
-        let bytes = bytes.try_into().ok().ok_or_else(|| record::damaged("the data format's number"))?;
-        let found = u32::from_be_bytes(bytes);
-        return if FORMAT < found { Err(StoreError::NewerFormat { found, known: FORMAT }) } else { Ok(()) };
-    }
-    let mut empty = true;
-    kv.range(&[], &[u8::MAX], Order::Ascending, &mut |_, _| {
-        empty = false;
-        ControlFlow::Break(())
-    })?;
-    if !empty {
-        return Err(StoreError::Damaged("it holds data but not the number of its data format".to_owned()));
-    }
-    let mut batch = Batch::default();
-    batch.put(key::format(), FORMAT.to_be_bytes().to_vec());
-    kv.apply(&batch)
+/// The same with so many dedupe keys in memory.
+fn knowing(kv: Arc<dyn Kv>, watermark: Option<Watermark>, keys_in_memory: usize) -> Result<Arc<dyn Store>, StoreError> {
+    format::check(&*kv)?;
+    let free = watermark.as_ref().map(|watermark| (Arc::clone(&watermark.free), watermark.min_bytes));
+    let writer = Writer {
+        gauge: watermark.map(Gauge::new),
+        shadows: Vec::new(),
+        delta: None,
+        pass: None,
+        unreferred: HashSet::new(),
+        known: None,
+        keys_in_memory,
+    };
+    Ok(Arc::new(Embedded(Arc::new(Core {
+        kv,
+        free,
+        writer: Mutex::new(writer),
+        compacting: Mutex::default(),
+        written_bytes: AtomicU64::new(0),
+    }))))
 }
 
 /// Shared with the threads that do the blocking work.
@@ -143,6 +143,8 @@ struct Core {
     free: Option<(FreeBytes, u64)>,
     /// Held by the one who compacts.
     compacting: Mutex<()>,
+    /// All that was put since it was opened.
+    written_bytes: AtomicU64,
 }
 
 struct Writer {
@@ -155,6 +157,10 @@ struct Writer {
     pass: Option<NewRefs>,
     /// Revisions that nothing referred to in the last pass.
     unreferred: HashSet<Revision>,
+    /// Dedupe keys, once they have been read.
+    known: Option<Known>,
+    /// So many of them are known in memory.
+    keys_in_memory: usize,
 }
 
 impl Core {
@@ -168,6 +174,8 @@ impl Core {
             pass.note(batch);
         }
         let applied = self.kv.apply(batch);
+        let put = batch.changes().filter_map(|(key, value)| Some(key.len() + value?.len())).sum::<usize>();
+        self.written_bytes.fetch_add(u64::try_from(put).unwrap_or(u64::MAX), Relaxed);
         if let Some(delta) = &mut writer.delta {
             delta.add(batch, &applied);
         }
@@ -191,12 +199,16 @@ impl View<'_> {
     }
 }
 
+/// So long are the pieces of what is larger than an engine takes. With its key, one fits a page of 8 KiB of redb's; a longer
+/// one would take a page of 16.
+const CHUNK_BYTES: usize = VALUE_MAX_BYTES - 64;
+
 /// Puts a value that may be larger than an engine takes: the first piece under `first`, the others
 /// under the chunk keys of `rest`.
 fn put_chunked(batch: &mut Batch, first: Vec<u8>, rest: &[u8], value: &[u8]) {
-    let (head, tail) = value.split_at_checked(VALUE_MAX_BYTES).unwrap_or((value, &[]));
+    let (head, tail) = value.split_at_checked(CHUNK_BYTES).unwrap_or((value, &[]));
     batch.put(first, head.to_vec());
-    for (index, piece) in (0u32..).zip(tail.chunks(VALUE_MAX_BYTES)) {
+    for (index, piece) in (0u32..).zip(tail.chunks(CHUNK_BYTES)) {
         batch.put(key::chunk(rest, index), piece.to_vec());
     }
 }
@@ -226,7 +238,7 @@ struct Wanted(Arc<AtomicBool>);
 
 impl Wanted {
     fn still(&self) -> Result<(), StoreError> {
-        if self.0.load(Ordering::Relaxed) { Ok(()) } else { Err(StoreError::Closed) }
+        if self.0.load(Relaxed) { Ok(()) } else { Err(StoreError::Closed) }
     }
 }
 
@@ -235,7 +247,7 @@ struct Waiting(Arc<AtomicBool>);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.0.store(false, Relaxed);
     }
 }
 
@@ -259,7 +271,7 @@ impl Store for Embedded {
     }
 
     fn write(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<Vec<Written>, StoreError>> {
-        self.blocking(move |core| core.write(batch))
+        self.blocking(move |core| core.write(&batch))
     }
 
     fn load(&self) -> BoxFuture<'_, Result<Vec<OpenRun>, StoreError>> {
@@ -341,6 +353,10 @@ impl Store for Embedded {
 
     fn disk_bytes(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         self.blocking(|core| core.kv.disk_bytes())
+    }
+
+    fn written_bytes(&self) -> u64 {
+        self.0.written_bytes.load(Relaxed)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<Checked, StoreError>> {

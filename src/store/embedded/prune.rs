@@ -181,11 +181,13 @@ impl Core {
         let (records, next) = self.look(pass, key::all_keys())?;
         let old_ms = old_before_ms(pass);
         for (key, value) in &records {
-            let Some(hash) = key::dedupe_hash(key).filter(is_of_a_sender) else { continue };
+            if !key::dedupe_hash(key).is_some_and(|hash| is_of_a_sender(&hash)) {
+                continue;
+            }
             let Ok(remembered) = Remembered::read(value) else { continue };
             // Also those whose window has ended: they are forgotten in their own time.
             if remembered.matches.is_none() && remembered.event.time_ms() < old_ms {
-                pass.deduped.entry(remembered.event).or_default().push(hash);
+                pass.deduped.entry(remembered.event).or_default().push(key.clone());
             }
         }
         Ok(next)
@@ -274,14 +276,14 @@ impl Core {
 
     /// Lets a repeat be answered without the event. Says whether the event may go.
     fn keep_answer(&self, pass: &Pass, event: EventId, batch: &mut Batch) -> Result<bool, StoreError> {
-        for hash in pass.deduped.get(&event).into_iter().flatten() {
-            let Some(bytes) = self.kv.get(&key::dedupe(hash))? else { continue };
+        for key in pass.deduped.get(&event).into_iter().flatten() {
+            let Some(bytes) = self.kv.get(key)? else { continue };
             let remembered = Remembered::read(&bytes)?;
             if remembered.event != event {
                 continue;
             }
             let Ok(Some(head)) = read::event_head(self.view(), event) else { return Ok(false) };
-            batch.put(key::dedupe(hash), Remembered { matches: Some(head.matches), ..remembered }.write()?);
+            batch.put(key.clone(), Remembered { matches: Some(head.matches), ..remembered }.write()?);
         }
         Ok(true)
     }

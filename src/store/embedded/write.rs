@@ -1,13 +1,10 @@
 //! What changes the store. Each write of a batch first checks and then puts, so that a refused one
 //! leaves nothing behind.
 
-use std::ops::ControlFlow;
 use std::sync::{MutexGuard, PoisonError};
 
-use super::super::kv::{Batch, Order};
-use super::super::{
-    Accept, Accepted, Commit, CommitError, Cursor, DedupeKey, Epoch, Listening, RevisionFiles, StoreError, TopicKey, Write, Written, seq_at,
-};
+use super::super::kv::Batch;
+use super::super::{Accept, Accepted, Commit, CommitError, Cursor, Epoch, Listening, RevisionFiles, StoreError, TopicKey, Written, seq_at};
 use super::record::{EventRecord, Reader, Remembered, RunRecord, damaged, to_json};
 use super::{Core, View, Writer, key, open_record, put_chunked, read};
 use crate::domain::event::{EventHead, Match, MatchResult};
@@ -30,70 +27,38 @@ impl Core {
         Ok(Epoch(epoch))
     }
 
-    pub(super) fn write(&self, writes: Vec<Write>) -> Result<Vec<Written>, StoreError> {
-        let mut writer = self.writer();
-        // Once for all: nothing in a batch changes the epoch.
-        let epoch = read::epoch(self.view())?;
-        let mut batch = Batch::default();
-        let mut written = Vec::with_capacity(writes.len());
-        for write in writes {
-            written.push(match write {
-                Write::Accept(accept) => refuse_damaged(self.accept(&mut writer, &mut batch, &accept))?,
-                Write::AcceptAll(accepts) => refuse_damaged(self.accept_all(&mut writer, &mut batch, &accepts))?,
-                Write::Replay(replay) => refuse_damaged(self.replay(&mut writer, &mut batch, &replay))?,
-                Write::Commit(commit) => match self.commit(epoch, &mut batch, &commit) {
-                    Ok(accepted) => Written::Committed(accepted),
-                    Err(CommitError::Store(error)) => refuse_damaged(Err(error))?,
-                    Err(refused) => Written::Refused(refused),
-                },
-                Write::Cancel(run) => refuse_damaged(self.cancel(&mut batch, run))?,
-                Write::Cursor(cursor) => {
-                    self.move_cursor(&mut batch, Some(&cursor))?;
-                    Written::Committed(Vec::new())
-                }
-            });
-        }
-        if !batch.is_empty() {
-            self.apply(&mut writer, &batch)?;
-        }
-        Ok(written)
-    }
-
-    fn accept(&self, writer: &mut Writer, batch: &mut Batch, accept: &Accept) -> Result<Written, StoreError> {
+    pub(super) fn accept(&self, writer: &mut Writer, batch: &mut Batch, accept: &Accept) -> Result<Written, StoreError> {
         let event = &accept.event;
-        // Everything that can fail comes before the first put.
         EventRecord::check(&event.head, &event.body)?;
         let mut ended = Vec::new();
         for dedupe in &accept.dedupe {
-            let remembered = self.seen(batch, dedupe)?;
-            if let Some((event, matches)) = self.first_event(batch, remembered.as_ref(), event.head.received)? {
+            let seen = self.seen(writer, batch, &dedupe.hash)?;
+            let remembered = seen.as_ref().map(|seen| &seen.remembered);
+            if let Some((event, matches)) = self.first_event(batch, remembered, event.head.received)? {
                 self.move_cursor(batch, accept.cursor.as_ref())?;
                 return Ok(Written::Accepted(Accepted::Duplicate { event, matches }));
             }
-            ended.extend(remembered.map(|Remembered { until, .. }| key::expiry(until, &dedupe.hash)));
+            ended.extend(seen);
         }
         if let Err(full) = admit(writer) {
             return Ok(Written::Refused(full.into()));
         }
-        ended.into_iter().for_each(|expiry| batch.delete(expiry));
+        for seen in &ended {
+            self.forget(writer, batch, seen)?;
+        }
         for dedupe in &accept.dedupe {
-            batch.put(key::dedupe(&dedupe.hash), Remembered { until: dedupe.until, event: event.head.id, matches: None }.write()?);
-            batch.put(key::expiry(dedupe.until, &dedupe.hash), Vec::new());
+            self.remember(writer, batch, dedupe, event.head.id)?;
         }
         self.put_event(batch, accept).map(Written::Accepted)
     }
 
-    /// When one is refused, what those before it have put is taken back.
-    fn accept_all(&self, writer: &mut Writer, batch: &mut Batch, accepts: &[Accept]) -> Result<Written, StoreError> {
-        let before = batch.clone();
+    /// Where one is refused, what those before it have put must not stay.
+    pub(super) fn accept_all(&self, writer: &mut Writer, batch: &mut Batch, accepts: &[Accept]) -> Result<Written, StoreError> {
         let mut all = Vec::with_capacity(accepts.len());
         for accept in accepts {
-            match self.accept(writer, batch, accept) {
-                Ok(Written::Accepted(accepted)) => all.push(accepted),
-                refused => {
-                    *batch = before;
-                    return refused;
-                }
+            match self.accept(writer, batch, accept)? {
+                Written::Accepted(accepted) => all.push(accepted),
+                refused => return Ok(refused),
             }
         }
         Ok(Written::Committed(all))
@@ -135,10 +100,6 @@ impl Core {
         Ok(())
     }
 
-    fn seen(&self, batch: &Batch, dedupe: &DedupeKey) -> Result<Option<Remembered>, StoreError> {
-        self.over(batch).get(&key::dedupe(&dedupe.hash))?.map(|bytes| Remembered::read(&bytes)).transpose()
-    }
-
     /// The event that the key stands for, and what came of it, if its window has not ended.
     fn first_event(
         &self,
@@ -154,7 +115,7 @@ impl Core {
     }
 
     /// Only forward: a slot that was served is never due again.
-    fn move_cursor(&self, batch: &mut Batch, cursor: Option<&Cursor>) -> Result<(), StoreError> {
+    pub(super) fn move_cursor(&self, batch: &mut Batch, cursor: Option<&Cursor>) -> Result<(), StoreError> {
         let Some(Cursor { name, slot }) = cursor else { return Ok(()) };
         if read::cursor(self.over(batch), name)?.is_none_or(|stored| stored < *slot) {
             batch.put(key::cursor(name), slot.0.to_be_bytes().to_vec());
@@ -162,7 +123,7 @@ impl Core {
         Ok(())
     }
 
-    fn commit(&self, epoch: Epoch, batch: &mut Batch, commit: &Commit) -> Result<Vec<Accepted>, CommitError> {
+    pub(super) fn commit(&self, epoch: Epoch, batch: &mut Batch, commit: &Commit) -> Result<Vec<Accepted>, CommitError> {
         let id = commit.run;
         if commit.epoch != epoch {
             return Err(CommitError::Fenced(id));
@@ -189,7 +150,7 @@ impl Core {
         Ok(accepted)
     }
 
-    fn cancel(&self, batch: &mut Batch, id: RunId) -> Result<Written, StoreError> {
+    pub(super) fn cancel(&self, batch: &mut Batch, id: RunId) -> Result<Written, StoreError> {
         let Some(before) = read::run_record(self.over(batch), id)? else {
             return Ok(Written::Refused(CommitError::Unknown(id)));
         };
@@ -232,37 +193,8 @@ impl Core {
         self.apply(&mut writer, &batch)
     }
 
-    pub(super) fn forget_keys(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let mut writer = self.writer();
-        let (mut batch, mut forgotten) = (Batch::default(), 0);
-        let (from, _) = key::all_expiries();
-        self.kv.range(&from, &key::expiry_after(now), Order::Ascending, &mut |expiry, _| {
-            if forgotten == limit {
-                return ControlFlow::Break(());
-            }
-            batch.delete(expiry.to_vec());
-            if let Some(hash) = key::expiry_hash(expiry) {
-                batch.delete(key::dedupe(&hash));
-            }
-            forgotten += 1;
-            ControlFlow::Continue(())
-        })?;
-        if !batch.is_empty() {
-            self.apply(&mut writer, &batch)?;
-        }
-        Ok(forgotten)
-    }
-
     pub(super) fn over<'v>(&'v self, batch: &'v Batch) -> View<'v> {
         View { kv: &*self.kv, batch: Some(batch) }
-    }
-}
-
-/// A damaged record is the trouble of the write that met it, not of the others in its batch.
-fn refuse_damaged(written: Result<Written, StoreError>) -> Result<Written, StoreError> {
-    match written {
-        Err(error @ StoreError::Damaged(_)) => Ok(Written::Refused(error.into())),
-        other => other,
     }
 }
 

@@ -115,6 +115,8 @@ fn webhook() -> Value {
             },
             "cors": said(refer("cors"), "Which pages of other sites may call it."),
         },
+        "if": {"required": ["verify"], "properties": {"verify": {"type": "object", "required": ["url"]}}},
+        "then": {"properties": {"path": {"not": {"type": "string", "pattern": r"\{"}}}},
     })
 }
 
@@ -142,8 +144,6 @@ fn rate() -> Value {
             "limit": {"description": "How many.", "type": "integer", "minimum": 1, "maximum": RATE_LIMIT},
             "per": said(refer("some_duration"), "In which time; at most 1d."),
         },
-        "if": {"required": ["verify"], "properties": {"verify": {"type": "object", "required": ["url"]}}},
-        "then": {"properties": {"path": {"not": {"type": "string", "pattern": r"\{"}}}},
     })
 }
 

@@ -88,8 +88,16 @@ async fn an_event_whose_run_fails_was_not_refused() {
 }
 
 #[tokio::test]
-async fn figures_need_the_token() {
+async fn hooks_are_named_only_to_those_who_have_the_token() {
     let (app, _project) = app(WORKFLOW, "").await;
-    check_problem(&app.send(app.http.get(format!("{}/metrics", app.url))).await, 401, "unauthorized", "token");
+    for path in ["orders/1", "orders/2", "secret-path"] {
+        assert!(matches!(app.post(path, &json!({})).await.status, 401 | 404));
+    }
+    let open = app.send(app.http.get(format!("{}/metrics", app.url))).await;
+    let text = open.body.as_str().unwrap_or_default();
+    assert!(open.status == 200 && text.contains("hence_refused_requests_total{reason=\"unverified\"} 2\n"), "{text}");
+    assert!(!text.contains("hook=") && !text.contains("orders") && text.contains("hence_connections"), "{text}");
+    let wrong = app.send(app.http.get(format!("{}/metrics", app.url)).bearer_auth("wrong")).await;
+    assert!(!wrong.body.to_string().contains("hook="), "a wrong token is none");
     check_problem(&app.send(app.http.get(format!("{}/api/events/refused", app.url))).await, 401, "unauthorized", "token");
 }

@@ -48,7 +48,7 @@ async fn a_server_out_of_memory_ends_and_the_next_one_goes_on() {
     // Address space: 1.5 GB, and the GiB that the allocator sets aside at its start.
     const MEMORY: &str = "2600000000";
     let receiver = Receiver::start().await;
-    let project = project(&receiver).file("hence.yaml", "limits: {body: 400MiB}\n");
+    let project = project(&receiver).file("hence.yaml", "limits: {body: 400MiB, bodies: 2GiB}\n");
     let serve = Serve::new(&project, Engine::Redb);
     let served = serve.clone().under(&["prlimit", &format!("--as={MEMORY}")]).start().await;
     let mut sender = Sender::default();

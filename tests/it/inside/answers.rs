@@ -187,13 +187,12 @@ async fn what_http_does_not_allow_fails_the_step() {
 
 #[tokio::test]
 async fn a_fixed_answer_is_the_same_for_a_repeat_and_for_what_does_not_matter() {
-    let fixed =
-        ", respond: {status: 200, json: {challenge: '${event.body.id}', event: '${event.id}'}}, dedupe: {key: event.body.id, within: 1h}";
+    let fixed = ", respond: {status: 200, json: {challenge: '${event.body.id}', event: '${event.id}', sent: '${event.body.sent}'}}, dedupe: {key: event.body.id, within: 1h}";
     let workflow = hook(fixed, "  - stop: '1'\n").replace("steps:", "if: event.body.id != \"o2\"\nsteps:");
-    let (first, app) = asked(&workflow, &json!({"id": "o1"})).await;
-    assert_eq!((first.status, &first.body["challenge"]), (200, &json!("o1")));
-    let again = app.post("ask", &json!({"id": "o1"})).await;
-    assert_eq!((again.status, again.body), (200, first.body));
+    let (first, app) = asked(&workflow, &json!({"id": "o1", "sent": 1})).await;
+    assert_eq!((first.status, &first.body["challenge"], &first.body["sent"]), (200, &json!("o1"), &json!(1)));
+    let again = app.post("ask", &json!({"id": "o1", "sent": 2})).await;
+    assert_eq!((again.status, again.body), (200, first.body), "a repeat gets the first answer, whatever else it says");
     let other = app.post("ask", &json!({"id": "o2"})).await;
     assert_eq!((other.status, &other.body["challenge"]), (200, &json!("o2")));
     assert_eq!(app.all_runs().await.len(), 1, "the `if` of the second is false");

@@ -141,6 +141,10 @@ impl Store for Watched {
         self.inner.disk_bytes()
     }
 
+    fn written_bytes(&self) -> u64 {
+        self.inner.written_bytes()
+    }
+
     fn check(&self) -> Answer<'_, Checked> {
         self.inner.check()
     }

@@ -1,4 +1,5 @@
 mod services;
+mod vectors;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,14 +2,17 @@
 
 mod damage;
 mod faults;
+mod keys;
 mod retention;
 mod size;
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::super::conformance::{Place, check_all};
+use super::super::kv::Order;
 use super::super::kv::memory::Memory;
 use super::*;
 
