@@ -94,7 +94,7 @@ impl<'s> Wanted<'s> {
         }
         // Of whole groups of digits nobody can tell whether they would be padded; most are, but for those in addresses and tokens.
         let code = match (run.contains(['-', '_']), padding.is_empty()) {
-            (false, true) if run.len() % 4 != 0 => &BARE,
+            (false, true) if !run.len().is_multiple_of(4) => &BARE,
             (false, _) => &PADDED,
             (true, false) => &URL_PADDED,
             (true, true) => &URL_BARE,
