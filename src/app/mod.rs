@@ -32,7 +32,7 @@ use crate::domain::secret::{Secret, Secrets};
 use crate::executor::{Executor, Listeners, Revisions, Stop};
 use crate::intake::Intake;
 use crate::intake::form::Forms;
-use crate::intake::limits::{Bodies, FrontDoor, Refusals, Senders};
+use crate::intake::limits::{Bodies, FrontDoor, Refusals, Senders, Strangers};
 use crate::intake::verify::Verifier;
 use crate::store::{self, Journal, Store, StoreError};
 use crate::web::Web;
@@ -258,6 +258,7 @@ fn front_door(config: &Config) -> FrontDoor {
     FrontDoor {
         bodies: Bodies::new(limits.bodies_bytes, limits.body_timeout),
         senders: limits.sender.map(Senders::new),
+        strangers: Strangers::new(limits.unverified),
         proxies: config.trusted_proxies.clone(),
         refusals: Refusals::default(),
         connections: Arc::default(),

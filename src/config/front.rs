@@ -28,12 +28,16 @@ pub(super) fn read_limits(fields: &mut Fields<'_>, limits: &mut FrontLimits, rep
     limits.body_timeout = time("body_timeout", report).unwrap_or(limits.body_timeout);
     limits.idle_timeout = time("idle_timeout", report).unwrap_or(limits.idle_timeout);
     limits.write_timeout = time("write_timeout", report).unwrap_or(limits.write_timeout);
-    if let Some(entry) = fields.entry("sender")
-        && let Some(mut fields) = Fields::open_as(&entry.value, "`sender`", entry.span, "sender: {rate: {limit: 100, per: 1m}}", report)
-    {
-        limits.sender = read_rate(&mut fields, report);
+    let mut rate = |key: &'static str, what: &'static str, report: &mut Report| {
+        let entry = fields.entry(key)?;
+        let example = format!("{key}: {{rate: {{limit: 100, per: 1m}}}}");
+        let mut fields = Fields::open_as(&entry.value, what, entry.span, &example, report)?;
+        let found = read_rate(&mut fields, report);
         fields.close(report);
-    }
+        found
+    };
+    limits.sender = rate("sender", "`sender`", report);
+    limits.unverified = rate("unverified", "`unverified`", report).unwrap_or(limits.unverified);
 }
 
 fn headers(node: &Node, report: &mut Report) -> Option<usize> {
@@ -99,7 +103,8 @@ mod tests {
     #[test]
     fn bounds_of_the_front_door_are_read() {
         let text = "limits: {headers: 64KiB, uri: 4KiB, bodies: 1GiB, connections: 100, head_timeout: 5s, body_timeout: 1m,\n  \
-                    idle_timeout: 2m, write_timeout: 10s, sender: {rate: {limit: 5, per: 1s}, burst: 20}}\n";
+                    idle_timeout: 2m, write_timeout: 10s, sender: {rate: {limit: 5, per: 1s}, burst: 20},\n  \
+                    unverified: {rate: {limit: 30, per: 1m}, burst: 10}}\n";
         let (file, problems) = read(text);
         assert_eq!(problems, [""; 0]);
         let seconds = Duration::from_secs;
@@ -113,6 +118,7 @@ mod tests {
             idle_timeout: seconds(120),
             write_timeout: seconds(10),
             sender: Some(Rate { limit: 5, per: seconds(1), burst: 20 }),
+            unverified: Rate { limit: 30, per: seconds(60), burst: 10 },
         };
         assert_eq!(file.limits.front, expected);
     }
@@ -130,6 +136,7 @@ mod tests {
         check("limits: {idle_timeout: 0s}", "bad-duration");
         check("limits: {sender: 5}", "wrong-type: `sender`");
         check("limits: {sender: {burst: 5}}", "missing-key: `burst` needs `rate`");
+        check("limits: {unverified: 5}", "wrong-type: `unverified`");
         check("limits: {sender: {rate: {limit: 5}}}", "missing-key: `rate` needs `per`");
         check("limits: {heads: 5}", "unknown-key");
     }

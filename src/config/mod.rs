@@ -115,6 +115,8 @@ pub struct FrontLimits {
     pub write_timeout: Duration,
     /// How many requests to hooks one sender may send.
     pub sender: Option<Rate>,
+    /// How many that cannot be verified, unless something from there was verified lately.
+    pub unverified: Rate,
 }
 
 impl Default for FrontLimits {
@@ -129,6 +131,7 @@ impl Default for FrontLimits {
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
             sender: None,
+            unverified: Rate { limit: 60, per: Duration::from_secs(60), burst: 60 },
         }
     }
 }

@@ -16,6 +16,16 @@ pub struct Rate {
     pub burst: u32,
 }
 
+impl Rate {
+    /// The same for a minute, in whole numbers. At least 1: less cannot be said.
+    #[must_use]
+    pub fn per_minute(&self) -> u64 {
+        let minute = Duration::from_secs(60).as_nanos();
+        let whole = u128::from(self.limit).saturating_mul(minute) / self.per.as_nanos().max(1);
+        u64::try_from(whole).unwrap_or(u64::MAX).max(1)
+    }
+}
+
 /// What a hook asks of a request before it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Door {
@@ -76,4 +86,22 @@ pub enum ForwardedBy {
     XForwardedFor,
     /// `Forwarded` (RFC 7239).
     Forwarded,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_told_by_the_minute() {
+        let check = |limit: u32, per_s: u64, expected: u64| {
+            assert_eq!(Rate { limit, per: Duration::from_secs(per_s), burst: 7 }.per_minute(), expected, "{limit} in {per_s} s");
+        };
+        check(600, 60, 600);
+        check(10, 1, 600);
+        check(100, 90, 66);
+        check(10, 3_600, 1);
+        check(0, 60, 1);
+        check(u32::MAX, 0, u64::MAX);
+    }
 }

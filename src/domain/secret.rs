@@ -1,5 +1,7 @@
 //! Secret values and how they are kept out of sight.
 
+mod encoded;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::limits::Senders;
 use super::verify::{Denied, Message, MessageKind, Sent, same_secret, zoom_key};
 use super::{Intake, Refusal};
 use crate::domain::Value;
@@ -37,9 +38,13 @@ impl Intake {
         let catalog = self.current.get();
         let found = catalog.route(path)?;
         let methods: Vec<&str> = found.route.methods().collect();
+        let hooks = methods.iter().flat_map(|method| found.route.hooks(method));
+        let rates = hooks.filter_map(|hook| hook.webhook()?.door.rate).chain(self.door.senders.as_ref().map(Senders::rate));
+        // Whole requests a minute, or as many as one likes.
+        let rate = rates.map(|rate| rate.per_minute()).min().map_or("*".to_owned(), |rate| rate.to_string());
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let headers =
-            vec![header("webhook-allowed-origin", origin), header("webhook-allowed-rate", "*"), header("allow", &methods.join(", "))];
+            vec![header("webhook-allowed-origin", origin), header("webhook-allowed-rate", &rate), header("allow", &methods.join(", "))];
         Some(Response { status: 200, headers, content_type: String::new(), body: String::new() })
     }
 

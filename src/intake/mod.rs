@@ -1,6 +1,7 @@
 //! The only door in. Whatever happens outside comes through [`Intake::submit`]: matched against
 //! the workflows' conditions, stored with the runs it starts, and only then acknowledged.
 
+mod admission;
 pub mod approve;
 pub mod cloudevents;
 pub mod form;
@@ -28,6 +29,7 @@ use crate::workflow::catalog::{Current, Loaded};
 use crate::workflow::matching;
 use crate::workflow::start;
 
+pub use admission::Admitted;
 pub use reply::{Received, Replied, RunAnswer, Taken, Waiting};
 
 /// Takes events in.
@@ -154,6 +156,9 @@ pub enum Refusal {
         /// In bytes.
         limit_bytes: usize,
     },
+    /// Too many events at once, or too much beside them.
+    #[error("{0}")]
+    LargeBatch(String),
     /// The body ended early or could not be received.
     #[error("the body could not be received: {0}")]
     BrokenBody(String),
@@ -280,7 +285,12 @@ impl Intake {
 
     /// The same for several, all or none.
     async fn take_in_all(&self, arrivals: Vec<Arrival>, targets: &[Target]) -> Result<Vec<Receipt>, Refusal> {
-        let mut accepts: Vec<Accept> = arrivals.into_iter().map(|arrival| self.considered(arrival, targets)).collect::<Result<_, _>>()?;
+        let mut accepts: Vec<Accept> = Vec::with_capacity(arrivals.len());
+        for arrival in arrivals {
+            accepts.push(self.considered(arrival, targets)?);
+            // A thousand conditions take a while: others are served between them.
+            tokio::task::yield_now().await;
+        }
         tell_apart(&mut accepts);
         let events: Vec<Arc<Event>> = accepts.iter().map(|accept| Arc::clone(&accept.event)).collect();
         let accepted = self.journal.accept_all(accepts).await?;

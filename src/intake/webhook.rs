@@ -7,10 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
+use super::admission::{Admitted, Counted};
 use super::cloudevents::{self, CloudEvent, Message};
+use super::limits::Left;
 use super::verify::{Denied, Once, Sent};
 use super::{Arrival, Dedupe, Intake, Received, Refusal, Stored, Taken, Target, dedupe_key};
-use crate::domain::door::Door;
+use crate::domain::door::{Door, Rate};
 use crate::domain::event::{EventHead, Source};
 use crate::domain::workflow::{Scheme, Signed, Trigger, Verify, Webhook};
 use crate::workflow::event_type::event_type;
@@ -44,9 +46,14 @@ impl Hook {
         self.webhook().map(|hook| &hook.door)
     }
 
-    /// What has been used of its rate.
-    pub(super) fn used(&self) -> Option<&AtomicU64> {
-        self.used.as_deref()
+    /// Its rate, and what has been used of it.
+    pub(super) fn rate(&self) -> Option<(&Rate, &AtomicU64)> {
+        self.door()?.rate.as_ref().zip(self.used.as_deref())
+    }
+
+    /// How its senders are known. Hooks on one path and method verify alike: the catalog sees to that.
+    pub(super) fn verify(&self) -> &Verify {
+        self.webhook().map_or(&Verify::None, |hook| &hook.verify)
     }
 
     fn webhook(&self) -> Option<&Webhook> {
@@ -77,42 +84,34 @@ impl Intake {
         Ok(Hook { targets, used, method: method.to_owned(), path: path.to_owned(), params, body_limit_bytes })
     }
 
-    /// Verifies a request to a hook and takes it in. Durable on return. `target` is path and query as they were sent.
+    /// Verifies a request to a hook and takes it in. Durable on return. `target` is path and query as they were sent. Says what the hook
+    /// still takes, where it has a rate.
     ///
     /// # Errors
     /// When it cannot be verified, cannot be read, or the store would not take it. Nothing is stored then.
-    pub async fn receive(&self, hook: Hook, target: &str, headers: &HeaderMap, body: Bytes) -> Result<Taken, Refusal> {
-        // Hooks on one path and method verify alike: the catalog sees to that.
-        let scheme = hook.targets.iter().find_map(webhook).map_or(&Verify::None, |hook| &hook.verify);
-        let sent = Sent { method: &hook.method, target, headers, body: &body, now: self.clock.now() };
-        let verified = self.verifier.verify(scheme, &sent).await.map_err(|denied| unverified(scheme, denied))?;
+    pub async fn receive(
+        &self,
+        mut admitted: Admitted,
+        target: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<(Taken, Option<Left>), Refusal> {
+        let method = std::mem::take(&mut admitted.hook.method);
+        let sent = Sent { method: &method, target, headers, body: &body, now: self.clock.now() };
+        let (mut hook, Counted { verified, left }) = self.verified(admitted, &sent).await?;
+        let scheme = hook.verify();
         if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| !coding.is_empty() && *coding != "identity") {
             let coding = String::from_utf8_lossy(coding.as_bytes());
             return Err(Refusal::Unsupported(format!("the body is compressed (`{coding}`), and is not unpacked here: send it as it is")));
         }
         if let Some(answer) = self.answer_question(scheme, &sent).await? {
-            return Ok(Taken::Question(answer));
+            return Ok((Taken::Question(answer), left));
         }
-        let kind = event_type(scheme, |name| headers.get(name).and_then(|value| value.to_str().ok()), &body);
-        let content_type = match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default() {
-            _ if is_json_said_otherwise(scheme) => "application/json",
-            said => said,
-        };
-        let message = match cloud_event_in(scheme) {
-            CloudEventIn::Nothing => Message::Plain,
-            CloudEventIn::Body => cloudevents::read(&HeaderMap::new(), content_type, &body)?,
-            CloudEventIn::All => cloudevents::read(headers, content_type, &body)?,
-        };
-        let written = hook.name().unwrap_or_default();
-        let query = target.split_once('?').map_or("", |(_, query)| query);
-        let mut common = self.head(Source::Webhook, kind.as_deref().unwrap_or("webhook"));
-        common.headers = kept_headers(headers, scheme);
-        content_type.clone_into(&mut common.content_type);
-        common.query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let Hook { targets, method, path, params, .. } = hook;
-        (common.method, common.path, common.params) = (method, path, params);
+        let (mut common, message) = self.read(scheme, target, headers, &body)?;
+        (common.method, common.path, common.params) = (method, std::mem::take(&mut hook.path), std::mem::take(&mut hook.params));
         let arrival = match message {
             Message::Plain => {
+                let written = hook.name().unwrap_or_default();
                 let dedupe = match verified.once {
                     None => Dedupe::Hook,
                     Some(Once { token, until }) => Dedupe::HookAnd(dedupe_key(&["once", &written, &token], until)),
@@ -121,14 +120,35 @@ impl Intake {
             }
             Message::One(event) => cloud_arrival(common, event),
             Message::Batch(events) => {
+                let left = self.admit_batch(&hook, events.len(), &common)?;
                 let named = |head: EventHead| EventHead { id: self.ids.event(head.received), ..head };
                 let arrivals = events.into_iter().map(|event| cloud_arrival(named(common.clone()), event)).collect();
-                return self.take_in_all(arrivals, &targets).await.map(Taken::Batch);
+                return self.take_in_all(arrivals, &hook.targets).await.map(|receipts| (Taken::Batch(receipts), left));
             }
         };
-        let Stored { receipt, event, caller } = self.take_in(arrival, &targets).await?;
-        let reply = self.reply(&receipt, &event, &targets, caller).await;
-        Ok(Taken::One(Received { receipt, reply }))
+        let Stored { receipt, event, caller } = self.take_in(arrival, &hook.targets).await?;
+        let reply = self.reply(&receipt, &event, &hook.targets, caller).await;
+        Ok((Taken::One(Received { receipt, reply }), left))
+    }
+
+    /// What a verified request says, and whether that is a CloudEvent, or several.
+    fn read(&self, scheme: &Verify, target: &str, headers: &HeaderMap, body: &Bytes) -> Result<(EventHead, Message), Refusal> {
+        let kind = event_type(scheme, |name| headers.get(name).and_then(|value| value.to_str().ok()), body);
+        let content_type = match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default() {
+            _ if is_json_said_otherwise(scheme) => "application/json",
+            said => said,
+        };
+        let message = match cloud_event_in(scheme) {
+            CloudEventIn::Nothing => Message::Plain,
+            CloudEventIn::Body => cloudevents::read(&HeaderMap::new(), content_type, body)?,
+            CloudEventIn::All => cloudevents::read(headers, content_type, body)?,
+        };
+        let query = target.split_once('?').map_or("", |(_, query)| query);
+        let mut head = self.head(Source::Webhook, kind.as_deref().unwrap_or("webhook"));
+        head.headers = kept_headers(headers, scheme);
+        content_type.clone_into(&mut head.content_type);
+        head.query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Ok((head, message))
     }
 }
 
@@ -172,7 +192,7 @@ const CLOUD_EVENT_REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
 
 fn cloud_arrival(mut head: EventHead, event: CloudEvent) -> Arrival {
     event.text("type").clone_into(&mut head.kind);
-    let key = ["cloudevent", head.path.trim_start_matches('/'), event.text("source"), event.text("id")];
+    let key = ["cloudevent", &head.path, event.text("source"), event.text("id")];
     let dedupe = Dedupe::HookOr(dedupe_key(&key, head.received.after(CLOUD_EVENT_REMEMBERED)));
     let CloudEvent { attributes, content_type, body } = event;
     (head.cloudevent, head.content_type) = (attributes, content_type);

@@ -97,7 +97,7 @@ impl Door {
             let detail = format!("path and query are longer than {} bytes (`limits.uri`); send data in the body", self.uri_limit_bytes);
             return Some(ProblemResponse::new(StatusCode::URI_TOO_LONG, "uri-too-long", detail));
         }
-        let detail = bad_escape(uri.path())?;
+        let detail = bad_escape(uri.path()).or_else(|| hidden_slash(uri.path()))?;
         Some(ProblemResponse::new(StatusCode::BAD_REQUEST, "bad-path", detail))
     }
 
@@ -144,6 +144,14 @@ impl Unread {
             Self::Plain => (StatusCode::BAD_REQUEST, "tls-required", "this port speaks TLS: use https://"),
         }
     }
+}
+
+/// A slash that is written as an escape does not part segments (RFC 3986, section 2.2): taken for one, a path would mean
+/// something else here than in front of the server.
+fn hidden_slash(path: &str) -> Option<String> {
+    let below = path.strip_prefix("/hooks/").or_else(|| path.strip_prefix("/forms/"))?;
+    let is_hidden = below.as_bytes().windows(3).any(|three| three.eq_ignore_ascii_case(b"%2f"));
+    is_hidden.then(|| "the path has a slash as an escape (`%2F`): write `/` between segments, and nothing like it within one".to_owned())
 }
 
 /// What is wrong with the percent escapes of a path.

@@ -16,7 +16,7 @@ use super::{ProblemResponse, Web, body, cors, ratelimit};
 use crate::domain::id::{EventId, RunId};
 use crate::intake::limits::{RateOf, whole_seconds};
 use crate::intake::webhook::Hook;
-use crate::intake::{Receipt, Received, Replied, Taken};
+use crate::intake::{Receipt, Received, Refusal, Replied, Taken};
 
 /// Takes a request to a hook, or a browser's question about one.
 pub(super) async fn receive(
@@ -52,11 +52,15 @@ enum Found {
 
 /// The hook, or what a service or a browser asks about one before it sends anything.
 fn found(web: &Web, sender: IpAddr, method: &Method, path: &str, uri: &Uri, headers: &HeaderMap) -> Found {
-    let admit = |hook: Option<&Hook>| web.intake.door.admit_question(hook, sender, web.intake.clock.now());
+    let now = web.intake.clock.now();
+    let admit = |hook: Option<&Hook>| web.intake.door.admit(hook, sender, now);
     if let Some(answer) = web.intake.greet(method.as_str(), path, uri.query().unwrap_or_default(), headers) {
         let hook = web.intake.hook(Method::POST.as_str(), path).ok();
         let name = hook.as_ref().and_then(Hook::name);
         let answer = admit(hook.as_ref()).and(answer).map(super::answer::said);
+        if let Err(Refusal::Unverified { .. }) = &answer {
+            web.intake.door.strangers.failed(sender, now);
+        }
         return Found::Answered(answer.map_err(|refusal| ProblemResponse::from(refusal).of_hook(name)));
     }
     if let Some(method) = cors::asks_about(method, headers)
@@ -77,9 +81,9 @@ async fn take(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, ProblemResponse> {
-    let left = web.intake.door.admit(&hook, sender, web.intake.clock.now())?;
-    let (body, held) = body::read(&web.intake.door.bodies, body, headers, hook.body_limit_bytes).await?;
-    let taken = web.intake.receive(hook, target, headers, body).await?;
+    let admitted = web.intake.admit(hook, sender, headers)?;
+    let (body, held) = body::read(&web.intake.door.bodies, body, headers, admitted.body_limit_bytes()).await?;
+    let (taken, left) = web.intake.receive(admitted, target, headers, body).await?;
     // What waits for a run's answer has its body in the store.
     drop(held);
     let mut response = match taken {

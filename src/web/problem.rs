@@ -210,6 +210,7 @@ impl From<Refusal> for ProblemResponse {
             Refusal::Crowded => Self::new(StatusCode::SERVICE_UNAVAILABLE, "crowded", text).with_header(header::RETRY_AFTER, RETRY_AFTER_S),
             Refusal::SlowBody(_) => Self::new(StatusCode::REQUEST_TIMEOUT, "slow-body", text).with_header(header::CONNECTION, "close"),
             Refusal::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", text),
+            Refusal::LargeBatch(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "batch-too-large", text),
             Refusal::BrokenBody(_) => Self::new(StatusCode::BAD_REQUEST, "broken-body", text),
             Refusal::Unreadable(_) => Self::new(StatusCode::BAD_REQUEST, "unreadable-body", text),
             Refusal::DoesNotFit(mismatches) => {

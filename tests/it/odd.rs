@@ -138,7 +138,8 @@ async fn senders_that_leave_do_not_fill_the_backlog() {
     for _ in 0..50 {
         let hook = app.app.intake.hook("POST", "w").unwrap();
         let headers = http::HeaderMap::from_iter([(http::header::CONTENT_TYPE, "application/json".parse().unwrap())]);
-        let receiving = app.app.intake.receive(hook, "", &headers, bytes::Bytes::from_static(b"{\"id\":1}"));
+        let admitted = app.app.intake.admit(hook, "127.0.0.1".parse().unwrap(), &headers).unwrap();
+        let receiving = app.app.intake.receive(admitted, "", &headers, bytes::Bytes::from_static(b"{\"id\":1}"));
         tokio::pin!(receiving);
         // It is polled once, so that it is on its way, and dropped.
         assert!(futures_util::poll!(&mut receiving).is_pending());

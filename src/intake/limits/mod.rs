@@ -1,16 +1,19 @@
 //! The bounds of the front door: how often, from where, how much at once; and what was refused.
 
 mod bodies;
+mod by_address;
 mod proxies;
 mod rate;
 mod refusals;
 mod senders;
+mod strangers;
 
 pub use bodies::{BYTES_A_SECOND, Bodies, Held};
 pub use proxies::sender;
-pub use rate::{Left, Spent, take};
+pub use rate::{Left, Spent, ask, take};
 pub use refusals::{Counted, Refusals, Refused, RefusedRequest};
 pub use senders::Senders;
+pub use strangers::Strangers;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,8 +23,9 @@ use std::time::Duration;
 
 use super::Refusal;
 use super::webhook::Hook;
-use crate::domain::door::{Door, TrustedProxies};
+use crate::domain::door::TrustedProxies;
 use crate::domain::time::Timestamp;
+use crate::domain::workflow::Verify;
 
 /// Whose rate was used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub enum RateOf {
     Hook,
     /// The sender's, over all hooks.
     Sender,
+    /// That of a sender whose requests could not be verified.
+    Unverified,
 }
 
 impl RateOf {
@@ -39,6 +45,7 @@ impl RateOf {
         match self {
             Self::Hook => "hook",
             Self::Sender => "sender",
+            Self::Unverified => "unverified",
         }
     }
 }
@@ -48,6 +55,7 @@ impl fmt::Display for RateOf {
         out.write_str(match self {
             Self::Hook => "more requests than this hook takes",
             Self::Sender => "more requests than one sender may send",
+            Self::Unverified => "more requests that could not be verified than one sender may send",
         })
     }
 }
@@ -65,6 +73,8 @@ pub struct FrontDoor {
     pub bodies: Bodies,
     /// What each sender has used, if there is a rate for them.
     pub senders: Option<Senders>,
+    /// What those have used that could not be verified.
+    pub strangers: Strangers,
     /// Who is believed about a sender's address.
     pub proxies: TrustedProxies,
     /// What was refused.
@@ -80,28 +90,59 @@ impl FrontDoor {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Lets a request to a hook in, before anything of it is read: the cheapest question first.
+    /// Lets a request to a hook in, or a question about one, before anything of it is read: from where it may come, not too often,
+    /// and not again and again from somebody who cannot be verified.
     ///
     /// # Errors
     /// When it comes from elsewhere, or too many came before it.
-    pub fn admit(&self, hook: &Hook, sender: IpAddr, now: Timestamp) -> Result<Option<Left>, Refusal> {
-        let none = Door::default();
-        let Door { rate, allow_from, cors: _ } = hook.door().unwrap_or(&none);
-        admit_from(allow_from, sender)?;
-        self.admit_sender(sender, now)?;
-        let Some((rate, used)) = rate.as_ref().zip(hook.used()) else { return Ok(None) };
-        take(used, rate, now).map(Some).map_err(|spent| Refusal::TooOften { of: RateOf::Hook, spent })
-    }
-
-    /// Lets a question about a hook in, before anything is sent there: from where it may come, and not too often.
-    ///
-    /// # Errors
-    /// When it comes from elsewhere, or too many came before it.
-    pub fn admit_question(&self, hook: Option<&Hook>, sender: IpAddr, now: Timestamp) -> Result<(), Refusal> {
+    pub fn admit(&self, hook: Option<&Hook>, sender: IpAddr, now: Timestamp) -> Result<(), Refusal> {
         if let Some(door) = hook.and_then(Hook::door) {
             admit_from(&door.allow_from, sender)?;
         }
-        self.admit_sender(sender, now)
+        self.admit_sender(sender, now)?;
+        if hook.is_none_or(|hook| *hook.verify() == Verify::None) {
+            return Ok(());
+        }
+        self.strangers.ask(sender, now).map_err(|spent| Refusal::TooOften { of: RateOf::Unverified, spent })
+    }
+
+    /// Counts one more of a hook's rate; nothing where it has none.
+    ///
+    /// # Errors
+    /// When too many came before it.
+    pub fn take(&self, hook: &Hook, now: Timestamp) -> Result<Option<Left>, Refusal> {
+        let Some((rate, used)) = hook.rate() else { return Ok(None) };
+        take(used, rate, 1, now).map(Some).map_err(|spent| Refusal::TooOften { of: RateOf::Hook, spent })
+    }
+
+    /// Whether a hook's rate has room for one more, which is not counted.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn ask(&self, hook: &Hook, now: Timestamp) -> Result<(), Refusal> {
+        let Some((rate, used)) = hook.rate() else { return Ok(()) };
+        ask(used, rate, now).map_err(|spent| Refusal::TooOften { of: RateOf::Hook, spent })
+    }
+
+    /// Counts the other events of a batch, after its request was counted; nothing where the hook has no rate.
+    ///
+    /// # Errors
+    /// When they are too many now, or more than the hook ever takes at once. None of them is counted then.
+    pub fn take_others(&self, hook: &Hook, events: usize, now: Timestamp) -> Result<Option<Left>, Refusal> {
+        let Some((rate, used)) = hook.rate() else { return Ok(None) };
+        let count = u32::try_from(events).unwrap_or(u32::MAX);
+        if rate.burst.max(1) < count {
+            return Err(Refusal::LargeBatch(format!(
+                "a batch of {events} events, each of which counts: this hook takes {} at once (`limits` of the hook: `rate` and `burst`); send \
+                 smaller batches",
+                rate.burst
+            )));
+        }
+        take(used, rate, count.saturating_sub(1), now).map(Some).map_err(|spent| {
+            // The request counts when it comes again.
+            let retry_after = spent.retry_after.saturating_add(rate::each(rate));
+            Refusal::TooOften { of: RateOf::Hook, spent: Spent { retry_after, ..spent } }
+        })
     }
 
     /// Lets a request in if its sender has not sent too many.

@@ -1,25 +1,25 @@
-//! The certificates that services publish: where those are, and how long they are kept.
+//! The certificates that services publish: where those are, and who waits for one that is fetched.
+
+mod shelf;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use http::Uri;
 use tokio::sync::Semaphore;
 
+use self::shelf::Shelf;
 use super::Denied;
 use super::public_key::rsa_key;
 use crate::domain::time::Timestamp;
 
-/// How long a certificate is used before it is fetched again.
-const KEPT: Duration = Duration::from_secs(24 * 3_600);
-/// How long one that could not be had is not asked for again.
-const MISSING_KEPT: Duration = Duration::from_secs(30);
-/// The most certificates that are remembered.
-const KNOWN: usize = 64;
-/// The most that are fetched at once.
+/// The most that are fetched at once, of those that no message was ever signed with.
 const FETCHES: usize = 4;
+/// The most that wait for that.
+const WAITING: usize = 32;
+/// The longest name of a certificate's file.
+const FILE_NAME_BYTES: usize = 200;
 
 /// Fetches what a service publishes: a certificate, or the page that confirms a subscription.
 pub trait FetchCertificate: Send + Sync {
@@ -27,22 +27,46 @@ pub trait FetchCertificate: Send + Sync {
     fn fetch(&self, url: &str) -> BoxFuture<'_, Result<String, String>>;
 }
 
-struct Known {
-    /// Nothing where there was none.
-    key: Option<Arc<[u8]>>,
-    until: Timestamp,
-}
-
 /// The keys of services' certificates, by address.
 pub(super) struct Certificates {
     fetch: Arc<dyn FetchCertificate>,
-    known: Mutex<BTreeMap<String, Known>>,
+    shelf: Mutex<Shelf>,
+    /// Addresses that are looked at now.
+    looking: Mutex<BTreeMap<String, Looking>>,
     gate: Semaphore,
+}
+
+/// An address that is looked at by one, for all who wait for the same.
+struct Looking {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    requests: usize,
+    /// Not held up by others, so not counted with them.
+    is_proven: bool,
+}
+
+/// One who waits for what is at an address.
+struct Waiting<'c> {
+    certificates: &'c Certificates,
+    url: &'c str,
+    turn: Arc<tokio::sync::Mutex<()>>,
+    is_proven: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut looking = lock(&self.certificates.looking);
+        if let Some(found) = looking.get_mut(self.url) {
+            found.requests = found.requests.saturating_sub(1);
+            if found.requests == 0 {
+                looking.remove(self.url);
+            }
+        }
+    }
 }
 
 impl Certificates {
     pub(super) fn new(fetch: Arc<dyn FetchCertificate>) -> Self {
-        Self { fetch, known: Mutex::default(), gate: Semaphore::new(FETCHES) }
+        Self { fetch, shelf: Mutex::default(), looking: Mutex::default(), gate: Semaphore::new(FETCHES) }
     }
 
     /// The text at a URL.
@@ -52,15 +76,17 @@ impl Certificates {
 
     /// The RSA key of the certificate at a URL, remembered or fetched.
     pub(super) async fn rsa_key(&self, url: &str, now: Timestamp) -> Result<Arc<[u8]>, Denied> {
-        let known = |found: Option<Option<Arc<[u8]>>>| found.map(|key| key.ok_or(Denied::Unfetched));
-        if let Some(found) = known(self.known(url, now)) {
+        if let Some(found) = self.known(url, now) {
             return found;
         }
-        let _permit = self.gate.acquire().await.ok().ok_or(Denied::Unfetched)?;
+        let waiting = self.wait_for(url)?;
+        let _turn = waiting.turn.lock().await;
         // Somebody else may have fetched it meanwhile.
-        if let Some(found) = known(self.known(url, now)) {
+        if let Some(found) = self.known(url, now) {
             return found;
         }
+        // Anybody can name addresses that answer slowly: what is known to be the service's own does not wait behind them.
+        let _permit = if waiting.is_proven { None } else { Some(self.gate.acquire().await.ok().ok_or(Denied::Unfetched)?) };
         let fetched = self.fetch.fetch(url).await.and_then(|pem| {
             rsa_key(&pem).map(Arc::<[u8]>::from).ok_or_else(|| "what is there is not a certificate with an RSA key".to_owned())
         });
@@ -71,26 +97,35 @@ impl Certificates {
                 None
             }
         };
-        self.remember(url, key.clone(), now);
+        lock(&self.shelf).put(url, key.clone(), now);
         key.ok_or(Denied::Unfetched)
     }
 
-    fn known(&self, url: &str, now: Timestamp) -> Option<Option<Arc<[u8]>>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(url).filter(|known| now < known.until).map(|known| known.key.clone())
+    /// Remembers that a message was signed with the certificate at a URL.
+    pub(super) fn proven(&self, url: &str) {
+        lock(&self.shelf).prove(url);
     }
 
-    fn remember(&self, url: &str, key: Option<Arc<[u8]>>, now: Timestamp) {
-        let until = now.after(if key.is_some() { KEPT } else { MISSING_KEPT });
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, known| now < known.until);
-        // What could not be had goes first: anybody can name addresses at which there is nothing.
-        while KNOWN <= known.len() {
-            let Some(first) = known.iter().min_by_key(|(_, known)| known.until).map(|(url, _)| url.clone()) else { break };
-            known.remove(&first);
-        }
-        known.insert(url.to_owned(), Known { key, until });
+    fn known(&self, url: &str, now: Timestamp) -> Option<Result<Arc<[u8]>, Denied>> {
+        lock(&self.shelf).find(url, now).map(|key| key.ok_or(Denied::Unfetched))
     }
+
+    /// A place among those who wait, if there is one.
+    fn wait_for<'c>(&'c self, url: &'c str) -> Result<Waiting<'c>, Denied> {
+        let is_proven = lock(&self.shelf).is_proven(url);
+        let mut looking = lock(&self.looking);
+        let others = looking.values().filter(|other| !other.is_proven).count();
+        if FETCHES + WAITING <= others && !is_proven && !looking.contains_key(url) {
+            return Err(Denied::Unfetched);
+        }
+        let found = looking.entry(url.to_owned()).or_insert_with(|| Looking { turn: Arc::default(), requests: 0, is_proven });
+        found.requests = found.requests.saturating_add(1);
+        Ok(Waiting { certificates: self, url, turn: Arc::clone(&found.turn), is_proven })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Host and path of a URL that is `https`, without a user, a port and a fragment.
@@ -104,7 +139,7 @@ pub(super) fn place(url: &str) -> Option<(String, String)> {
 /// Whether the last part of a path is a file's name and nothing that leads elsewhere or makes it another address.
 pub(super) fn is_file_name(name: &str) -> bool {
     let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
-    !name.is_empty() && !name.contains("..") && name.bytes().all(is_plain)
+    !name.is_empty() && name.len() <= FILE_NAME_BYTES && !name.contains("..") && name.bytes().all(is_plain)
 }
 
 #[cfg(test)]
@@ -123,5 +158,13 @@ mod tests {
         {
             check(wrong, None);
         }
+    }
+
+    #[test]
+    fn a_name_is_a_name_and_no_way() {
+        for (name, expected) in [("CERT-1.pem", true), ("", false), ("..", false), ("a/b", false), ("a%2fb", false), ("a?b", false)] {
+            assert_eq!(is_file_name(name), expected, "{name}");
+        }
+        assert!(is_file_name(&"a".repeat(FILE_NAME_BYTES)) && !is_file_name(&"a".repeat(FILE_NAME_BYTES + 1)));
     }
 }

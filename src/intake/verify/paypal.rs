@@ -45,6 +45,7 @@ pub(super) async fn verify(webhook_id: &str, sent: &Sent<'_>, certificates: &Cer
     let message = format!("{id}|{time}|{webhook_id}|{}", crc32(sent.body));
     let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &key);
     key.verify(message.as_bytes(), &signature).ok().ok_or(Denied::Mismatch)?;
+    certificates.proven(url);
     fresh(signed, Window::Both(WINDOW), sent.now)?;
     Ok(Once::new(id.to_owned(), signed, WINDOW))
 }

@@ -1,17 +1,27 @@
 //! Amazon SNS: RSA over some fields of the message, checked with a certificate that AWS publishes:
 //! <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message-verify-message-signature.html>. Anybody with an AWS
-//! account can send such messages, so the topic is looked at, too.
+//! account can send such messages, so the topic is looked at, too. Who has seen a message could send it again, so each is taken once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ring::signature::{RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm};
 use serde::Deserialize;
 
 use super::certificates::{Certificates, is_file_name, place};
-use super::{Denied, Sent};
+use super::time::{Window, fresh};
+use super::{Denied, Once, Sent};
+use crate::domain::time::Timestamp;
 use crate::workflow::keys::base64;
 
 const NO_PROOF: Denied = Denied::NoProof("`Signature` of an SNS message (raw message delivery sends none: switch it off)");
+
+const NO_TIME: Denied = Denied::NoProof("`MessageId` and `Timestamp` of an SNS message");
+/// SNS tries again for at most an hour ("Message delivery retries"), in which a message keeps its id and its time; one that waits for its turn
+/// (`maxReceivesPerSecond`) comes later than that. Messages are remembered as long.
+const WINDOW: Duration = Duration::from_secs(86_400);
+/// AWS's have 36 characters.
+const ID_BYTES: usize = 200;
 
 /// What a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -44,9 +54,13 @@ pub(in crate::intake) struct Message {
     token: Option<String>,
 }
 
-/// Checks a message.
-pub(super) async fn verify(topics: &[Arc<str>], sent: &Sent<'_>, certificates: &Certificates) -> Result<Message, Denied> {
+/// Checks a message, and says which must not come again.
+pub(super) async fn verify(topics: &[Arc<str>], sent: &Sent<'_>, certificates: &Certificates) -> Result<Once, Denied> {
     let message = Message::read(sent.body).ok_or(NO_PROOF)?;
+    if message.message_id.is_empty() || ID_BYTES < message.message_id.len() {
+        return Err(NO_TIME);
+    }
+    let signed: Timestamp = message.timestamp.parse().ok().ok_or(NO_TIME)?;
     let signature = base64(&message.signature).ok_or(NO_PROOF)?;
     let algorithm: &'static dyn VerificationAlgorithm = match &*message.signature_version {
         "1" => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
@@ -65,7 +79,9 @@ pub(super) async fn verify(topics: &[Arc<str>], sent: &Sent<'_>, certificates: &
     let key = certificates.rsa_key(&message.signing_cert_url, sent.now).await?;
     let key = UnparsedPublicKey::new(algorithm, &key);
     key.verify(message.signed().as_bytes(), &signature).ok().ok_or(Denied::Mismatch)?;
-    Ok(message)
+    certificates.proven(&message.signing_cert_url);
+    fresh(signed, Window::Both(WINDOW), sent.now)?;
+    Ok(Once::new(message.message_id, signed, WINDOW))
 }
 
 impl Message {

@@ -1,5 +1,5 @@
-//! `/api/events/ID/fixture`: one delivery as a test file has it. What proves who the sender is, is masked in headers and query;
-//! the body is as it came, but for secrets of the server.
+//! `/api/events/ID/fixture`: one delivery as a test file has it. What proves who the sender is, is masked, and so are secrets of the
+//! server, also in Base64; the rest is as it came.
 
 use std::sync::Arc;
 
@@ -26,7 +26,9 @@ pub(in super::super) async fn show(State(web): State<Arc<Web>>, Path(text): Path
     let hooks = found.iter().flat_map(|found| found.route.hooks(&event.head.method)).filter_map(|hook| hook.webhook());
     let signed: Vec<&str> =
         hooks.filter_map(|hook| if let Verify::Hmac(hmac) = &hook.verify { Some(&*hmac.header) } else { None }).collect();
-    let mut shown = serde_json::to_value(Fixture::of(&event, &signed)).unwrap_or_default();
-    web.intake.secrets.mask_value(&mut shown);
+    let secrets = &web.intake.secrets;
+    let mut shown = serde_json::to_value(Fixture::of(&event, &signed, secrets)).unwrap_or_default();
+    secrets.mask_encoded(&mut shown);
+    secrets.mask_value(&mut shown);
     Ok(Json(shown))
 }

@@ -9,7 +9,7 @@ use matchit::Router;
 
 use super::{Loaded, Problem, codes};
 use crate::domain::workflow::Form;
-use crate::workflow::compile::path::shape;
+use crate::workflow::compile::path::{is_plain, shape};
 use crate::workflow::yaml::Span;
 
 /// A form that is served.
@@ -108,7 +108,7 @@ impl Forms {
     }
 
     pub(super) fn find<'c>(&'c self, path: &str) -> Option<FormMatch<'c>> {
-        let found = self.router.at(path.strip_prefix('/').unwrap_or(path)).ok()?;
+        let found = self.router.at(path).ok().filter(|_| is_plain(path))?;
         let served = self.forms.get(*found.value)?;
         let values = found.params.iter().map(|(_, value)| value.to_owned());
         let params = served.names.iter().map(|name| name.to_string()).zip(values).collect();

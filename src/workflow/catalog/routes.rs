@@ -9,7 +9,7 @@ use matchit::{InsertError, Router};
 
 use super::{Loaded, Problem, codes};
 use crate::domain::workflow::{Reply, Webhook};
-use crate::workflow::compile::path::shape;
+use crate::workflow::compile::path::{is_plain, shape};
 use crate::workflow::yaml::Span;
 
 /// One webhook trigger on a route.
@@ -192,7 +192,7 @@ impl Routes {
     }
 
     pub(super) fn find<'c>(&'c self, path: &str) -> Option<RouteMatch<'c>> {
-        let found = self.router.at(path.strip_prefix('/').unwrap_or(path)).ok()?;
+        let found = self.router.at(path).ok().filter(|_| is_plain(path))?;
         let route = self.routes.get(*found.value)?;
         Some(RouteMatch { route, values: found.params.iter().map(|(_, value)| value.to_owned()).collect() })
     }

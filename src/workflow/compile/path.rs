@@ -20,10 +20,8 @@ pub fn check(written: &str) -> Result<Arc<str>, String> {
     if let Some(bad) = path.chars().find(|c| !c.is_ascii_alphanumeric() && !"-._~!$&'()+,;=:@/{}".contains(*c)) {
         return Err(format!("`{}` has no place in a path", bad.escape_default()));
     }
-    for segment in path.split('/') {
-        if segment.is_empty() || segment == "." || segment == ".." {
-            return Err("it has an empty segment, `.` or `..`".to_owned());
-        }
+    if !is_plain(path) {
+        return Err("it has an empty segment, `.` or `..`".to_owned());
     }
     let (shape, names) = shape(path);
     for (index, name) in names.iter().enumerate() {
@@ -60,11 +58,18 @@ pub fn shape(path: &str) -> (String, Vec<Arc<str>>) {
     (shape, names)
 }
 
+/// Whether every segment of a path says something. One with an empty segment, `.` or `..` is no route and is not made into one:
+/// what stands in front of the server then means the same path as the server.
+#[must_use]
+pub fn is_plain(path: &str) -> bool {
+    path.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
+}
+
 /// Whether a hook with this path could take a request to `path`, were there no others.
 #[must_use]
 pub fn fits(hook: &str, path: &str) -> bool {
     let mut router = matchit::Router::new();
-    router.insert(shape(hook).0, ()).is_ok() && router.at(path.strip_prefix('/').unwrap_or(path)).is_ok()
+    is_plain(path) && router.insert(shape(hook).0, ()).is_ok() && router.at(path).is_ok()
 }
 
 #[cfg(test)]
@@ -97,7 +102,11 @@ mod tests {
     fn a_path_fits_what_it_was_written_for() {
         for (hook, path, expected) in [
             ("leads", "leads", true),
-            ("leads", "/leads", true),
+            ("leads", "/leads", false),
+            ("leads", "leads/", false),
+            ("{a}", "..", false),
+            ("{a}/{b}", "a/.", false),
+            ("{a}/{b}", "a/..b", true),
             ("leads", "leads/1", false),
             ("orders/{id}", "orders/7", true),
             ("orders/{id}", "orders", false),

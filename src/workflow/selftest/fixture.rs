@@ -7,9 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::file::EventFile;
+use super::proofs;
 use crate::domain::Value;
 use crate::domain::event::Event;
-use crate::domain::secret::MASK;
+use crate::domain::secret::{MASK, Secrets};
 
 /// A delivery. What is empty is left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -49,9 +50,10 @@ const TELLING: [&str; 12] =
     ["signature", "-sig", "secret", "token", "password", "credential", "api-key", "apikey", "hmac", "authorization", "cookie", "x-auth"];
 
 impl Fixture {
-    /// An event as a file. What of headers and query proves who the sender is, is masked; headers of `signed`, in lower case, too.
+    /// An event as a file. What proves who the sender is, is masked in headers, query and body; headers of `signed`, in lower case, too.
+    /// So are secrets, as far as they can be seen in the whole file: those that a form's fields hold are masked here.
     #[must_use]
-    pub fn of(event: &Event, signed: &[&str]) -> Self {
+    pub fn of(event: &Event, signed: &[&str], secrets: &Secrets) -> Self {
         let head = &event.head;
         let mut headers: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in head.headers.iter().filter(|(name, _)| !DROPPED.contains(&&**name)) {
@@ -63,8 +65,14 @@ impl Fixture {
         }
         let text = std::str::from_utf8(&event.body).ok();
         let body = text.filter(|text| !text.is_empty()).map(|text| {
-            let json = says_json(&head.content_type).then(|| serde_json::from_str(text).ok()).flatten();
-            json.unwrap_or_else(|| Value::from(text))
+            let json = says_json(&head.content_type).then(|| serde_json::from_str::<Value>(text).ok()).flatten();
+            if let Some(mut json) = json {
+                proofs::mask_json(&mut json);
+                return json;
+            }
+            let is_form = kind(&head.content_type).eq_ignore_ascii_case("application/x-www-form-urlencoded");
+            let masked = if is_form { Some(proofs::masked_form(text, secrets)) } else { proofs::masked_text(text) };
+            Value::from(masked.unwrap_or_else(|| text.to_owned()))
         });
         Self {
             method: head.method.clone(),
@@ -117,7 +125,12 @@ pub(super) fn decoded(coded: &str) -> Result<Vec<u8>, String> {
 
 /// Whether bodies of this content type are JSON, so that a text among them is a JSON text.
 pub(super) fn says_json(content_type: &str) -> bool {
-    content_type.is_empty() || content_type.split(';').next().is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
+    content_type.is_empty() || kind(content_type).to_ascii_lowercase().contains("json")
+}
+
+/// A content type without its parameters.
+fn kind(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
 }
 
 #[cfg(test)]
@@ -138,7 +151,7 @@ mod tests {
             content_type: content_type.to_owned(),
             ..EventHead::new(id, Source::Webhook, "webhook", Timestamp(0))
         };
-        Fixture::of(&Event::new(head, body.to_vec().into()), &["x-proof"])
+        Fixture::of(&Event::new(head, body.to_vec().into()), &["x-proof"], &Secrets::of("hunter22"))
     }
 
     #[test]
@@ -156,6 +169,9 @@ mod tests {
             ("text/plain", b"1", json!("1")),
             ("text/xml", b"<a/>", json!("<a/>")),
             ("application/json", b"{", json!("{")),
+            ("application/x-www-form-urlencoded; charset=utf-8", b"token=t&team_id=T&a=%68unter22", json!("token=***&team_id=T&a=***")),
+            ("application/json", b"{\"token\":\"t\",\"team_id\":\"T\"}", json!({"token": "***", "team_id": "T"})),
+            ("text/plain", b"{\"token\":\"t\",\"team_id\":\"T\"}", json!("{\"team_id\":\"T\",\"token\":\"***\"}")),
             ("image/png", b"\x89\xff", json!(null)),
             ("", b"", json!(null)),
         ] {

@@ -10,6 +10,7 @@ pub mod fixture;
 mod hand;
 mod inside;
 mod mock;
+mod proofs;
 mod stage;
 mod trace;
 

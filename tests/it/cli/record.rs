@@ -13,7 +13,7 @@ const SHOP: &str = "
 when:
   - webhook: {path: 'orders/{id}', verify: {hmac: {header: X-Proof, secret: SHOP_SECRET}}}
 steps:
-  - stop: '#{id: event.params.id, body: event.body, proof: event.headers[\"x-proof\"]}'
+  - stop: '#{id: event.params.id, body: event.body, proof: event.headers[\"x-proof\"], auth: base64_decode(event.body.auth)}'
 ";
 const OPEN: &str = "
 when:
@@ -25,7 +25,12 @@ const TEST: &str = "
 cases:
   - name: as it came
     event: {file: fixtures/orders-id-1.json}
-    expect: {output: {id: '7', body: {n: 1, note: '***'}, proof: '***'}}
+    expect:
+      output:
+        id: '7'
+        body: {n: 1, note: '***', auth: aG9vazoqKio=, signature: {timestamp: '1', token: '***', signature: '***'}}
+        proof: '***'
+        auth: hook:***
 ";
 
 /// HMAC-SHA256 in hexadecimal.
@@ -49,7 +54,10 @@ async fn deliveries_are_saved_as_they_come_and_tests_take_them() {
     served.api().hook("open", &[json], r#"{"old": true}"#).await;
 
     let recorded = hence_and(&[&["record", "/hooks/orders/{id}"][..], &server].concat(), "waiting for deliveries", async || {
-        let body = r#"{"n": 1, "note": "very-secret-indeed"}"#;
+        // Base64 of `hook:very-secret-indeed`; and a signature of Mailgun's.
+        let auth = "aG9vazp2ZXJ5LXNlY3JldC1pbmRlZWQ=";
+        let signature = json!({"timestamp": "1", "token": "t", "signature": "s"});
+        let body = &*json!({"n": 1, "note": "very-secret-indeed", "auth": auth, "signature": signature}).to_string();
         served.api().hook("open", &[json], r#"{"other": true}"#).await;
         served.api().hook("orders/7", &[json, ("x-proof", &*proof(body)), ("x-api-token", "abc"), ("x-shop", "1")], body).await;
     })
@@ -58,7 +66,7 @@ async fn deliveries_are_saved_as_they_come_and_tests_take_them() {
     let file = dir.join("fixtures/orders-id-1.json");
     assert_eq!(recorded.out.trim(), file.to_str().unwrap());
     let saved = read(&file);
-    assert_eq!((&saved["path"], &saved["method"], &saved["body"]), (&json!("orders/7"), &json!("POST"), &json!({"n": 1, "note": "***"})));
+    assert_eq!((&saved["path"], &saved["method"], &saved["body"]["note"]), (&json!("orders/7"), &json!("POST"), &json!("***")));
     assert_eq!((&saved["headers"]["x-proof"], &saved["headers"]["x-api-token"]), (&json!("***"), &json!("***")));
     assert_eq!((&saved["headers"]["x-shop"], &saved["headers"]["host"]), (&json!("1"), &Value::Null));
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);

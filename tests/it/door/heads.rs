@@ -46,6 +46,40 @@ async fn a_path_with_a_bad_escape_is_told_so() {
     check_raw(&raw(&app, b"DELETE /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await, "405 ", "wrong-method");
 }
 
+#[tokio::test]
+async fn a_path_is_the_route_or_it_is_not() {
+    let workflow = "when:\n  - webhook: {path: open, methods: [GET], verify: none}\n  - webhook: {path: 'orders/{id}/paid', methods: [GET], verify: none}\n  - form: {path: 'ask/{topic}', fields: {email: {type: email}}}\nsteps:\n  - stop: 1\n";
+    let (app, _project) = app(workflow, "").await;
+    let get = async |target: &str| raw(&app, &raw_get(target.to_owned())).await;
+    for path in ["/hooks/open", "/hooks/o%70en", "/hooks/orders/7/paid", "/hooks/orders/..7/paid"] {
+        assert!(get(path).await.starts_with("HTTP/1.1 202 "), "{path}");
+    }
+    assert!(get("/forms/ask/help").await.starts_with("HTTP/1.1 200 "));
+    for path in [
+        "//open",
+        "///open",
+        "/./open",
+        "/open/",
+        "/open//",
+        "/open/.",
+        "/x/../open",
+        "/%2e/open",
+        "/orders/7//paid",
+        "/orders//paid",
+        "/orders/./paid",
+        "/orders/%2E%2e/paid",
+    ] {
+        check_raw(&get(&format!("/hooks{path}")).await, "404 ", "no-hook");
+    }
+    for path in ["//ask/help", "/ask//help", "/ask/..", "/ask/%2e", "/ask/help/"] {
+        assert!(get(&format!("/forms{path}")).await.starts_with("HTTP/1.1 404 "), "{path}");
+    }
+    for path in ["/hooks/%2Fopen", "/hooks/orders%2f7/paid", "/forms/ask%2Fhelp"] {
+        check_raw(&get(path).await, "400 ", "bad-path");
+    }
+    assert_eq!(app.all_runs().await.len(), 4);
+}
+
 fn raw_get(target: String) -> Vec<u8> {
     format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").into_bytes()
 }

@@ -1,12 +1,14 @@
 //! The front door: what it lets in, how much of it, from where; what it says to the others, and what it remembers of them.
 
 mod admission;
+mod batches;
 mod browsers;
 mod heads;
 mod process;
 mod repeats;
 mod seen;
 mod slow;
+mod strangers;
 mod tls;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -23,6 +23,12 @@ fn message(keys: &Keys, id: usize, changes: &[(&str, &str)]) -> Value {
     request
 }
 
+/// The same, said so much later.
+fn later(mut request: Value, seconds: i64) -> Value {
+    request["time"] = json!(request["time"].as_i64().unwrap() + seconds);
+    request
+}
+
 #[tokio::test]
 async fn sns_signs_in_two_versions_from_topics_that_are_heard() {
     let Some(keys) = signer::keys("sns_signs_in_two_versions_from_topics_that_are_heard") else { return };
@@ -31,6 +37,7 @@ async fn sns_signs_in_two_versions_from_topics_that_are_heard() {
         message(keys, 2, &[("version", "2")]),
         message(keys, 3, &[("topic", "arn:aws:sns:eu-central-1:123456789012:others")]),
         message(keys, 4, &[("version", "3")]),
+        later(message(keys, 5, &[]), 86_400),
     ]);
     let recorder = publishing(keys);
     let app = TestApp::start(&hooks(), Arc::clone(&recorder)).await;
@@ -51,8 +58,31 @@ async fn sns_signs_in_two_versions_from_topics_that_are_heard() {
     check(&signed[0].with_body("plain text of raw delivery"), 401, "raw message delivery").await;
     assert_eq!(recorder.calls().len(), 1, "one certificate is fetched once");
     app.clock.advance(Duration::from_secs(24 * 3_600));
-    check(&signed[1], 202, "run_").await;
+    check(&signed[4], 202, "run_").await;
     assert_eq!(recorder.calls().len(), 2, "and again after a day");
+}
+
+#[tokio::test]
+async fn a_notification_of_sns_is_taken_once() {
+    let Some(keys) = signer::keys("a_notification_of_sns_is_taken_once") else { return };
+    let signed = signer::sign(&[message(keys, 1, &[]), message(keys, 2, &[]), message(keys, 3, &[("id", "")])]);
+    let app = TestApp::start(&hooks(), publishing(keys)).await;
+    let first = send(&app, "aws-sns", &signed[0]).await;
+    assert_eq!(first.status, 202, "{first:?}");
+    // SNS tries again with the same id and the same time; so does whoever has seen it.
+    for hours in [0, 1, 22] {
+        app.clock.advance(Duration::from_secs(hours * 3_600));
+        let again = send(&app, "aws-sns", &signed[0]).await;
+        assert_eq!((again.status, &again.body["duplicate"], &again.body["event"]), (200, &json!(true), &first.body["event"]), "{again:?}");
+    }
+    assert_eq!(send(&app, "aws-sns", &signed[1]).await.status, 202, "another one, as late as a throttled one may be");
+    for seconds in [3_600, 1, 10, 86_400] {
+        app.clock.advance(Duration::from_secs(seconds));
+        let late = send(&app, "aws-sns", &signed[0]).await;
+        assert_eq!(late.status, if seconds == 3_600 { 200 } else { 401 }, "{late:?}");
+    }
+    assert_eq!(send(&app, "aws-sns", &signed[2]).await.status, 401, "one without an id cannot be known again");
+    assert_eq!(events(&app).await, 2);
 }
 
 #[tokio::test]

@@ -142,6 +142,29 @@ async fn origins_of_cloud_events_are_let_in_at_hooks() {
 }
 
 #[tokio::test]
+async fn origins_of_cloud_events_are_told_the_rate() {
+    let hook = |path: &str, more: &str| format!("when:\n  - webhook: {{path: {path}, verify: none{more}}}\nsteps: [{{stop: 1}}]\n");
+    let check = async |settings: &str, expected: [&str; 3]| {
+        let project = project(&[], &[]);
+        if !settings.is_empty() {
+            project.write("hence.yaml", settings);
+        }
+        project.write("workflows/a.yaml", &hook("a", ", limits: {rate: {limit: 20, per: 10s}, burst: 5}"));
+        project.write("workflows/b.yaml", &hook("b", ", limits: {rate: {limit: 1, per: 1h}}"));
+        project.write("workflows/c.yaml", &hook("c", ""));
+        let app = TestApp::start(&project, Recorder::fine()).await;
+        for (path, expected) in ["a", "b", "c"].iter().zip(expected) {
+            let request = app.http.request(http::Method::OPTIONS, format!("{}/hooks/{path}", app.url));
+            let answer = app.send(request.header("webhook-request-origin", "shop.test").header("webhook-request-rate", "500")).await;
+            assert_eq!((answer.status, answer.header("webhook-allowed-rate")), (200, expected), "{path}: {answer:?}");
+        }
+    };
+    check("", ["120", "1", "*"]).await;
+    // No sender may send more than each of them may.
+    check("limits: {sender: {rate: {limit: 1, per: 1s}, burst: 100}}\n", ["60", "1", "60"]).await;
+}
+
+#[tokio::test]
 async fn a_sender_without_credentials_is_told_how_to_bring_them() {
     let project =
         project(&[("basic", "{basic: {user: hooks, secret: PASSWORD}}"), ("bearer", "{bearer: PASSWORD}")], &[("PASSWORD", "pässword")]);

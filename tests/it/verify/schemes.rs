@@ -76,6 +76,7 @@ fn trials(keys: &Keys) -> Vec<Trial> {
             more: ", topics: ['arn:aws:sns:eu-central-1:123456789012:orders']",
             pairs: two(&keys.rsa),
             kind: "Notification",
+            window_s: both(86_400),
             free: &["x-amz-sns-message-type"],
             ..base()
         },

@@ -1,3 +1,4 @@
+mod certificates;
 mod services;
 mod vectors;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const CERTIFICATE: &str = include_str!("certificate.pem");
+pub(super) const CERTIFICATE: &str = include_str!("certificate.pem");
 const SNS_1: &str = include_str!("sns-version-1.json");
 const SNS_2: &str = include_str!("sns-version-2.json");
 const PAYPAL_SIGNATURE: &str = include_str!("paypal-signature.txt");
@@ -71,8 +71,17 @@ fn twilio() {
 fn sns_in_two_versions() {
     let scheme =
         |topic: &str| Scheme::AwsSns { topics: vec!["another".into(), format!("arn:aws:sns:eu-central-1:123456789012:{topic}").into()] };
-    for message in [SNS_1, SNS_2] {
-        check(scheme("orders"), &[], message, NOW_S, Ok(None));
+    for (message, id) in [(SNS_1, "m1"), (SNS_2, "m2")] {
+        for off_s in [0, 86_400, -86_400] {
+            check(scheme("orders"), &[], message, NOW_S + off_s, Ok(Some(id)));
+        }
+        for off_s in [86_401, -86_401] {
+            check(scheme("orders"), &[], message, NOW_S + off_s, Err(Denied::Stale { window_s: 86_400 }));
+        }
+        let no_time = || Err(Denied::NoProof("`MessageId` and `Timestamp` of an SNS message"));
+        check(scheme("orders"), &[], &message.replace(&format!("\"{id}\""), "\"\""), NOW_S, no_time());
+        check(scheme("orders"), &[], &message.replace(&format!("\"{id}\""), &format!("\"{}\"", "m".repeat(201))), NOW_S, no_time());
+        check(scheme("orders"), &[], &message.replace("2026-03-01T09:00:00.000Z", "1772355600"), NOW_S, no_time());
         check(scheme("other"), &[], message, NOW_S, Err(Denied::OtherTopic));
         check(
             scheme("orders"),
