@@ -1,4 +1,4 @@
-//! Whatever is asked for, one of the offers is answered.
+//! Whatever is asked for, one of the offers is answered. Each line of an input is an `Accept` of its own.
 #![no_main]
 
 use hence::web::accept::best;
@@ -7,9 +7,9 @@ use libfuzzer_sys::fuzz_target;
 
 const OFFERS: [&str; 3] = ["application/json", "application/xml", "text/xml"];
 
-fuzz_target!(|accepts: Vec<Vec<u8>>| {
+fuzz_target!(|input: &[u8]| {
     let mut headers = HeaderMap::new();
-    for accept in accepts.iter().take(8) {
+    for accept in input.split(|byte| *byte == b'\n').take(8) {
         if let Ok(value) = HeaderValue::from_bytes(accept) {
             headers.append(header::ACCEPT, value);
         }

@@ -113,7 +113,7 @@ impl App {
         let data_error = |error| StartError::Data { path: config.data.clone(), error };
         make_private(&config.data).map_err(data_error)?;
         let store = parts.store.map_or_else(|| open_store(&config), Ok)?;
-        let tls = config.tls.clone().map(listen::Tls::new).transpose().map_err(StartError::Config)?;
+        let tls = listen::Tls::of(&config)?;
         let (token, token_is_new) = admin_token(&config).map_err(data_error)?;
         let epoch = store.acquire().await?;
         let secrets = Arc::new(config.secrets.clone());
@@ -231,8 +231,7 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         said.map_err(StartError::Server)?;
     }
     let url = listen::url(&app.config, app.address);
-    let certificate = app.config.tls.as_ref().map(|files| &*files.cert);
-    config::write_address(&data, &url, certificate).map_err(|error| StartError::Data { path: data.clone(), error })?;
+    config::write_address(&data, &url).map_err(|error| StartError::Data { path: data.clone(), error })?;
     tracing::info!(url = %url, data = %data.display(), "hence is ready");
     let signal = signals.end().await;
     tracing::info!(signal, "shutting down");

@@ -36,8 +36,8 @@ pub(super) struct Examined {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Checks a project folder, test files included, without starting anything. A secret that is not
-/// set is a warning here: the machine that checks is seldom the one that serves.
+/// Checks a project folder, test files included, without starting anything. A secret that is not set and a file of `tls` that is
+/// not there are warnings here: the machine that checks is seldom the one that serves.
 #[must_use]
 pub fn check(dir: &Path) -> Checked {
     let Examined { catalog, problems, .. } = examine(dir);
@@ -48,7 +48,7 @@ pub fn check(dir: &Path) -> Checked {
 pub(super) fn examine(dir: &Path) -> Examined {
     let (config, mut problems) = config::load(dir, Flags::default());
     for problem in &mut problems {
-        if problem.code == codes::MISSING_SECRET {
+        if matches!(problem.code, codes::MISSING_SECRET | codes::MISSING_CERTIFICATE) {
             problem.severity = Severity::Warning;
         }
     }

@@ -7,7 +7,7 @@ use super::{Exit, ServerArgs, Trouble, say};
 
 #[derive(Debug, Args)]
 pub(super) struct CancelArgs {
-    /// The run's id
+    /// The run's id, as `hence runs` lists it
     run: String,
     #[command(flatten)]
     server: ServerArgs,

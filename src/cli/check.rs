@@ -14,7 +14,7 @@ pub(super) struct CheckArgs {
     /// Project folders, or files of one [default: .]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// How to print
+    /// Print for people (text) or for programs (json)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 
+use super::reach::{self, innermost};
 use super::{Exit, ServerArgs, Trouble};
 use crate::config::{self, ServerAddress};
-use crate::connector::http::{api_client, local_api_client};
 use crate::domain::Value;
 
 /// How long an answer may take.
@@ -33,11 +33,7 @@ impl Client {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Trouble::new(Exit::Unreachable, error.to_string()))?;
-        let http = match &address.certificate {
-            Some(certificate) => local_api_client(TIMEOUT, certificate),
-            None => api_client(TIMEOUT),
-        };
-        let http = http.map_err(|error| Trouble::new(Exit::Unreachable, error))?;
+        let http = reach::client(&address, args.ca.as_deref(), TIMEOUT)?;
         Ok(Self { http, runtime, address })
     }
 
@@ -79,11 +75,7 @@ impl Client {
 
     /// An answer that says it went well.
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Trouble> {
-        let unreachable = |error: reqwest::Error| {
-            let why = innermost(&error);
-            Trouble::new(Exit::Unreachable, format!("no hence server answers at {}: {why}; start one with `hence serve`", self.address.url))
-        };
-        let response = request.send().await.map_err(unreachable)?;
+        let response = request.send().await.map_err(|error| reach::trouble(&self.address, &error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -103,11 +95,6 @@ impl Client {
         use crate::clock::{Clock, SystemClock};
         self.runtime.block_on(SystemClock.pause(span));
     }
-}
-
-/// The cause of causes: what the system said.
-fn innermost(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error).to_string()
 }
 
 /// A field of an answer as text; nothing when it is not there.

@@ -10,7 +10,7 @@ use crate::domain::Value;
 
 #[derive(Debug, Args)]
 pub(super) struct EventsArgs {
-    /// What was refused since the server's start, of which nothing is stored: the last ones, and how many
+    /// List what was refused instead, of which nothing is stored: the last requests since the server's start and why, and how many
     #[arg(long)]
     refused: bool,
     #[command(flatten)]

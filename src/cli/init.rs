@@ -18,7 +18,7 @@ const FILES: [(&str, &str); 5] = [
 
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
-    /// The folder to write; made if it is not there
+    /// The folder to write into; made if it is not there. No file that is there is changed
     #[arg(value_name = "DIR", default_value = ".")]
     dir: PathBuf,
 }

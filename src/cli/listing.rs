@@ -13,10 +13,10 @@ use crate::domain::time::{Timestamp, parse_duration};
 /// How much of a listing, and in which form.
 #[derive(Debug, Args)]
 pub(super) struct PageArgs {
-    /// How many, at most 1000
+    /// How many to list, the newest first; at most 1000
     #[arg(long, default_value_t = 50)]
     pub(super) limit: u32,
-    /// How to print
+    /// Print for people (text) or for programs (json)
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: Format,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub(super) struct WhichRuns {
     /// Only these: queued, running, waiting, succeeded, failed, canceled; several with commas
     #[arg(long, value_name = "STATUS")]
     pub(super) status: Option<String>,
-    /// Only those accepted since: a duration back from now (2d) or an RFC 3339 time
+    /// Only those accepted since: a duration back from now (2d), or a time (2026-03-01T09:00:00Z)
     #[arg(long, value_name = "TIME")]
     pub(super) since: Option<String>,
 }

@@ -9,6 +9,7 @@ mod events;
 mod init;
 mod listing;
 mod plan;
+mod reach;
 mod record;
 mod replay;
 mod restore;
@@ -84,15 +85,15 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Show one run with its steps
     Show(show::ShowArgs),
-    /// End a run
+    /// End a run that is not over
     Cancel(cancel::CancelArgs),
-    /// Do a run once more, or all failed runs of a workflow: in its current revision
+    /// Do a run once more, or all failed runs of a workflow, by the files as they are now
     Replay(replay::ReplayArgs),
-    /// List accepted events, newest first
+    /// List accepted events, newest first, or what was refused
     Events(events::EventsArgs),
-    /// Tell for an event which workflows it matched, and why not the others
+    /// Say of an event which workflows it matched, and why not the others
     Why(why::WhyArgs),
-    /// Save deliveries to a webhook as files for tests, as they come
+    /// Save deliveries to a webhook as they come, as files that tests can take
     Record(record::RecordArgs),
     /// Write everything that is stored into one file, while the server runs or not
     Backup(backup::BackupArgs),
@@ -101,7 +102,7 @@ enum Command {
     /// Look after a store: check it, count it, give disk back
     #[command(subcommand)]
     Store(store::StoreCommand),
-    /// Print the JSON Schema of a workflow file, for editors
+    /// Print the JSON Schema of workflow files, with which editors complete and check them
     Schema,
     /// Write a new project that runs as it is
     Init(init::InitArgs),
@@ -128,6 +129,10 @@ struct ServerArgs {
     /// The server's URL [default: HENCE_URL, or the address of the server that uses the data folder]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// Whom to believe over https besides those the system does: a PEM file with the certificate of an authority, or of the
+    /// server itself [default: HENCE_CA]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 /// What went wrong, and how to exit.

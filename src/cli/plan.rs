@@ -21,13 +21,17 @@ pub(super) struct PlanArgs {
     /// The project folder
     #[arg(value_name = "DIR", default_value = ".")]
     dir: PathBuf,
-    /// The URL of the server to compare with
+    /// The URL of the server to compare with, as in https://hence.example.com
     #[arg(long, value_name = "URL")]
     against: String,
     /// The data folder, where the admin token is kept [default: DIR/.hence]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// How to print
+    /// Whom to believe over https besides those the system does: a PEM file with the certificate of an authority, or of the
+    /// server itself [default: HENCE_CA]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Print for people (text) or for programs (json)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -70,7 +74,8 @@ pub(super) fn run(args: &PlanArgs) -> Result<Exit, Trouble> {
 }
 
 fn ask(args: &PlanArgs) -> Result<Inventory, Trouble> {
-    let server = ServerArgs { project: args.dir.clone(), data: args.data.clone(), url: Some(args.against.clone()) };
+    let PlanArgs { dir, data, against, ca, .. } = args;
+    let server = ServerArgs { project: dir.clone(), data: data.clone(), url: Some(against.clone()), ca: ca.clone() };
     let answer = Client::new(&server)?.get("/api/inventory", &[]).map_err(|trouble| match trouble.exit {
         // Exit 1 says that the project has problems.
         Exit::Problems => Trouble::new(Exit::Unreachable, format!("{}: {}", not_hence(&args.against).text, trouble.text)),

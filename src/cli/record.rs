@@ -13,7 +13,8 @@ use super::{Exit, ServerArgs, Trouble, note, say};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Value;
 use crate::domain::time::parse_duration;
-use crate::workflow::compile::path::fits;
+use crate::workflow::compile::path::{fits, shape};
+use crate::workflow::words::{distance, nearest};
 
 /// How often the server is asked what has come.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -21,15 +22,17 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 const PAGE: &str = "200";
 /// The highest number of a file's name.
 const NUMBERS: u32 = 100_000;
+/// How many hooks are told of in place of one that is not there.
+const HOOKS_TOLD: usize = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct RecordArgs {
-    /// The webhook's path, as the workflow has it or as it is called: orders, orders/{id}, orders/7
+    /// The webhook's path below /hooks/, as the workflow has it or as it is called: orders, orders/{id}, orders/7
     hook: String,
-    /// Stop after so many deliveries [default: 1, or as many as come in the time given]
+    /// Stop after so many deliveries [default: 1; with --for as many as come]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
-    /// Stop after this time (10m)
+    /// Stop after this time, as in 10m
     #[arg(long = "for", value_name = "DURATION")]
     within: Option<String>,
     /// Take what has come already, the newest first, and do not wait
@@ -52,6 +55,9 @@ pub(super) fn run(args: &RecordArgs) -> Result<Exit, Trouble> {
     let hook = args.hook.trim_start_matches('/');
     let hook = hook.strip_prefix("hooks/").unwrap_or(hook);
     let client = Client::new(&args.server)?;
+    if !args.past {
+        must_be_there(&client, hook)?;
+    }
     let folder = args.out.clone().unwrap_or_else(|| args.server.project.join("fixtures"));
     let mut book = Book { client: &client, hook, folder, wanted, recorded: 0, known: BTreeSet::new() };
     if args.past {
@@ -79,6 +85,45 @@ pub(super) fn run(args: &RecordArgs) -> Result<Exit, Trouble> {
         }
         client.pause(ASK_EVERY);
     }
+}
+
+/// Whether a webhook has this path; else which there are, the nearest first.
+fn must_be_there(client: &Client, hook: &str) -> Result<(), Trouble> {
+    let loaded = client.get("/api/workflows", &[])?;
+    let triggers: Vec<&Value> = list(&loaded, "workflows").iter().flat_map(|workflow| list(workflow, "triggers")).collect();
+    let of = |kind: &str, folder: &str| -> BTreeSet<&str> {
+        let paths = triggers.iter().filter(|trigger| text(trigger, "kind") == kind).map(|trigger| text(trigger, "path"));
+        paths.map(|path| path.strip_prefix(folder).unwrap_or(path)).collect()
+    };
+    let hooks = of("webhook", "/hooks/");
+    if hooks.iter().any(|path| shape(path).0 == shape(hook).0 || fits(path, hook)) {
+        return Ok(());
+    }
+    let bad = list(&loaded, "problems").iter().any(|problem| text(problem, "severity") == "error");
+    Err(Trouble::new(Exit::Usage, no_hook(hook, &hooks, &of("form", "/forms/"), bad)))
+}
+
+/// What is said of a hook that is not there.
+fn no_hook(hook: &str, hooks: &BTreeSet<&str>, forms: &BTreeSet<&str>, bad: bool) -> String {
+    let mut said = format!("the server has no webhook `{hook}`");
+    if forms.contains(hook.strip_prefix("forms/").unwrap_or(hook)) {
+        said.push_str(": that is a form, and only webhooks are recorded");
+    } else if let Some(near) = nearest(hook, hooks.iter().copied()) {
+        said.push_str(&format!("; did you mean `{near}`?"));
+    }
+    let mut sorted: Vec<&str> = hooks.iter().copied().collect();
+    sorted.sort_by_key(|path| distance(hook, path));
+    let more = sorted.len().saturating_sub(HOOKS_TOLD);
+    sorted.truncate(HOOKS_TOLD);
+    said.push_str(&match (sorted.is_empty(), more) {
+        (true, _) => "\nno workflow that it serves has a webhook".to_owned(),
+        (false, 0) => format!("\nwebhooks: {}", sorted.join(", ")),
+        (false, more) => format!("\nwebhooks: {}, and {more} more", sorted.join(", ")),
+    });
+    if bad {
+        said.push_str("\na workflow whose file has an error is not served: see `hence check`");
+    }
+    said
 }
 
 /// What has been recorded so far.
@@ -170,6 +215,23 @@ fn write(folder: &Path, stem: &str, text: &str) -> Result<PathBuf, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hook_that_is_not_there_is_answered_with_those_that_are() {
+        let check = |hook: &str, hooks: &[&str], expected: &str| {
+            let hooks = hooks.iter().copied().collect();
+            assert_eq!(no_hook(hook, &hooks, &BTreeSet::from(["contact"]), false), format!("the server has no webhook `{hook}`{expected}"));
+        };
+        check("ordres", &["leads", "orders", "a"], "; did you mean `orders`?\nwebhooks: orders, leads, a");
+        check("payments", &["leads"], "\nwebhooks: leads");
+        check("orders", &[], "\nno workflow that it serves has a webhook");
+        check("contact", &["leads"], ": that is a form, and only webhooks are recorded\nwebhooks: leads");
+        let many: Vec<String> = (0..15).map(|n| format!("hook-{n:02}")).collect();
+        let many: BTreeSet<&str> = many.iter().map(String::as_str).collect();
+        let said = no_hook("hook-14x", &many, &BTreeSet::new(), true);
+        assert!(said.contains("did you mean `hook-14`?\nwebhooks: hook-14, ") && said.contains(", and 5 more\n"), "{said}");
+        assert!(said.ends_with("see `hence check`"), "{said}");
+    }
 
     #[test]
     fn a_file_is_called_like_its_hook_and_none_is_overwritten() {

@@ -22,21 +22,21 @@ const FOUND_LIMIT: usize = 10_000;
     mut_arg("status", |arg| arg.help("Only these: succeeded, failed, canceled; several with commas [default: failed]"))
 )]
 pub(super) struct ReplayArgs {
-    /// The run's id; without it the runs of --workflow
+    /// The run's id, as `hence runs` lists it; for several runs give --workflow instead
     #[arg(required_unless_present = "workflow", conflicts_with_all = ["workflow", "status", "since", "limit", "yes"])]
     run: Option<String>,
-    /// Do everything from this step on anew, and nothing before it: a step's id or address
+    /// Reuse what was done before this step, and do it and all that follows anew: a step's id, or its address in `hence show`
     #[arg(long, value_name = "STEP", conflicts_with = "workflow")]
     from: Option<String>,
     #[command(flatten)]
     which: WhichRuns,
-    /// How many runs at most, the oldest first
+    /// How many runs of --workflow at most, the oldest first
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Do it; without this the runs are only shown
+    /// Do it; without this the runs of --workflow are only shown
     #[arg(long)]
     yes: bool,
-    /// How to print
+    /// Print for people (text) or for programs (json)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]

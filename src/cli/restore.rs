@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 #[derive(Debug, Args)]
 pub(super) struct RestoreArgs {
-    /// What `hence backup` wrote
+    /// The file that `hence backup` wrote
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]

@@ -22,7 +22,7 @@ const EVENT_LIMIT_BYTES: u64 = 1024 * 1024;
 pub(super) struct RunArgs {
     /// The workflow's name; it needs a `manual` trigger
     workflow: String,
-    /// A JSON file with the event's body; - for standard input [default: the body {}]
+    /// A JSON file with the event's body, which is `event.body` there; - for standard input [default: the body {}]
     #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
     /// Print what a run would send, emit, start, ask and answer, as JSON, and send nothing; needs no server
@@ -31,10 +31,10 @@ pub(super) struct RunArgs {
     /// The project folder of a dry run, in place of --project
     #[arg(value_name = "DIR", requires = "dry")]
     dir: Option<PathBuf>,
-    /// Do not wait for the run's end
+    /// Print the run's id and do not wait for its end
     #[arg(long)]
     detach: bool,
-    /// How to print
+    /// Print for people (text) or for programs (json)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]

@@ -9,9 +9,9 @@ use crate::domain::Value;
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// The run's id
+    /// The run's id, as `hence runs` lists it
     run: String,
-    /// How to print
+    /// Print for people (text) or for programs (json)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]

@@ -50,14 +50,14 @@ impl StoreArgs {
 
     /// The server that uses it, if one runs. A store that is named by its URL is looked at by itself.
     fn server(&self) -> Option<Client> {
-        let args = ServerArgs { project: self.project.clone(), data: self.data.clone(), url: None };
+        let args = ServerArgs { project: self.project.clone(), data: self.data.clone(), url: None, ca: None };
         self.store.is_none().then(|| Client::new(&args).ok()).flatten()
     }
 }
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// How to print
+    /// Print for people (text) or for programs (json)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -66,7 +66,7 @@ pub(super) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct StatsArgs {
-    /// How to print
+    /// Print for people (text) or for programs (json)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]

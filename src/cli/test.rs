@@ -22,7 +22,7 @@ pub(super) struct TestArgs {
     /// Only cases whose name, or whose workflow's name, holds this text
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// How to print
+    /// Print the results for people (text), for programs (json), or as CI servers read them (junit)
     #[arg(long, value_enum, default_value = "text")]
     format: TestFormat,
     /// Show which steps and branches no case reached

@@ -9,9 +9,9 @@ use super::{Exit, Format, ServerArgs, Trouble, say, say_json};
 
 #[derive(Debug, Args)]
 pub(super) struct WhyArgs {
-    /// The event's id
+    /// The event's id, as `hence events` lists it, and the answer to a webhook has it
     event: String,
-    /// How to print
+    /// Print for people (text) or for programs (json)
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]

@@ -5,7 +5,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::data_folder;
 use super::environment::Environment;
@@ -14,6 +14,9 @@ use crate::domain::secret::Secret;
 const TOKEN_FILE: &str = "admin-token";
 const APPROVAL_KEY_FILE: &str = "approval-key";
 const ADDRESS_FILE: &str = "address";
+const CERTIFICATE_FILE: &str = "certificate.pem";
+/// A line of PEM (RFC 7468, section 2).
+const PEM_LINE_CHARS: usize = 64;
 
 /// Where a server is, and what opens it.
 #[derive(Debug, Clone)]
@@ -22,8 +25,12 @@ pub struct ServerAddress {
     pub url: String,
     /// The admin token.
     pub token: Secret,
-    /// The certificate file by which a server on this machine is known, where it speaks TLS.
-    pub certificate: Option<PathBuf>,
+    /// The flag or the environment says where it is; else it is the server that uses the data folder.
+    pub is_named: bool,
+    /// Where the server that uses the data folder writes the certificates that it shows.
+    pub certificates: PathBuf,
+    /// From `HENCE_CA`.
+    pub ca: Option<PathBuf>,
 }
 
 /// Finds the server to ask.
@@ -33,15 +40,9 @@ pub struct ServerAddress {
 pub fn server_address(project: &Path, data: Option<&Path>, url: Option<&str>) -> Result<ServerAddress, String> {
     let environment = Environment::read();
     let data = data.map_or_else(|| configured_data(project), Path::to_owned);
-    // What the server left: its address, and its certificate on a line of its own.
-    let left = read(&data.join(ADDRESS_FILE));
-    let (own, certificate) = left.as_deref().map_or((None, None), |left| match left.split_once('\n') {
-        Some((own, certificate)) => (Some(own), Some(PathBuf::from(certificate))),
-        None => (Some(left), None),
-    });
     let named = url.map(str::to_owned).or(environment.url);
-    let certificate = certificate.filter(|_| named.is_none());
-    let url = named.or_else(|| own.map(str::to_owned));
+    let is_named = named.is_some();
+    let url = named.or_else(|| read(&data.join(ADDRESS_FILE)));
     let url = url.ok_or_else(|| {
         format!("no hence server has used {}; start one with `hence serve`, or name it with --url (or --project, --data)", data.display())
     })?;
@@ -49,7 +50,8 @@ pub fn server_address(project: &Path, data: Option<&Path>, url: Option<&str>) ->
     let token = token.ok_or_else(|| {
         format!("there is no admin token: set HENCE_ADMIN_TOKEN, or name the data folder with --data ({} has none)", data.display())
     })?;
-    Ok(ServerAddress { url: url.trim_end_matches('/').to_owned(), token, certificate })
+    let url = url.trim_end_matches('/').to_owned();
+    Ok(ServerAddress { url, token, is_named, certificates: data.join(CERTIFICATE_FILE), ca: environment.ca })
 }
 
 fn configured_data(project: &Path) -> PathBuf {
@@ -97,19 +99,45 @@ pub fn approval_key(data: &Path, random: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(random.to_vec())
 }
 
-/// Tells the CLI where this server listens, and by which certificate it is known.
+/// Tells the CLI where this server listens.
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub fn write_address(data: &Path, url: &str, certificate: Option<&Path>) -> std::io::Result<()> {
-    let certificate = certificate.map(|path| std::path::absolute(path).map(|path| format!("\n{}", path.display()))).transpose()?;
-    write_private(&data.join(ADDRESS_FILE), &format!("{url}{}", certificate.unwrap_or_default()))
+pub fn write_address(data: &Path, url: &str) -> std::io::Result<()> {
+    write_private(&data.join(ADDRESS_FILE), url)
+}
+
+/// Tells the CLI by which certificates (DER) this server is known, whatever becomes of the files that they came from; without any
+/// it speaks no TLS.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_certificates(data: &Path, certificates: &[&[u8]]) -> std::io::Result<()> {
+    let path = data.join(CERTIFICATE_FILE);
+    if certificates.is_empty() {
+        return match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        };
+    }
+    // Whoever reads it has the one before or this one, whole.
+    let part = data.join(format!("{CERTIFICATE_FILE}.part"));
+    write_private(&part, &certificates.iter().map(|der| to_pem(der)).collect::<Vec<_>>().join("\n"))?;
+    std::fs::rename(part, path)
+}
+
+fn to_pem(der: &[u8]) -> String {
+    let text: Vec<char> = STANDARD.encode(der).chars().collect();
+    let lines: Vec<String> = text.chunks(PEM_LINE_CHARS).map(|line| line.iter().collect()).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----", lines.join("\n"))
 }
 
 /// The server has stopped.
 pub fn forget_address(data: &Path) {
-    if let Err(error) = std::fs::remove_file(data.join(ADDRESS_FILE)) {
-        tracing::debug!(error = %error, "the address file was gone already");
+    for file in [ADDRESS_FILE, CERTIFICATE_FILE] {
+        if let Err(error) = std::fs::remove_file(data.join(file)) {
+            tracing::debug!(error = %error, file, "what tells commands of this server was gone already");
+        }
     }
 }
 

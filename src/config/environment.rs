@@ -1,4 +1,4 @@
-//! The environment: `HENCE_ADMIN_TOKEN`, `HENCE_LOG`, `HENCE_URL`, `HENCE_SECRET_NAME`, `HENCE_SECRETS_DIR`.
+//! The environment: `HENCE_ADMIN_TOKEN`, `HENCE_LOG`, `HENCE_URL`, `HENCE_CA`, `HENCE_SECRET_NAME`, `HENCE_SECRETS_DIR`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ pub(super) struct Environment {
     pub(super) admin_token: Option<Secret>,
     pub(super) log: Option<String>,
     pub(super) url: Option<String>,
+    pub(super) ca: Option<PathBuf>,
     pub(super) secrets: BTreeMap<String, Secret>,
     pub(super) secrets_dir: Option<PathBuf>,
 }
@@ -28,6 +29,7 @@ impl Environment {
             admin_token: set("HENCE_ADMIN_TOKEN").map(Secret::new),
             log: set("HENCE_LOG"),
             url: set("HENCE_URL"),
+            ca: set("HENCE_CA").map(PathBuf::from),
             secrets: variables.filter_map(named).collect(),
             secrets_dir: set("HENCE_SECRETS_DIR").map(PathBuf::from),
         }

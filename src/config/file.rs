@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Limits, LogFormat, Retention, TlsFiles, front};
+use super::tls::TlsWritten;
+use super::{Limits, LogFormat, Retention, front};
 use crate::domain::door::TrustedProxies;
 use crate::domain::retry::Retry;
 use crate::domain::workflow::Keep;
@@ -44,7 +45,7 @@ pub(super) struct ConfigFile {
     pub(super) retries: BTreeMap<String, Retry>,
     pub(super) limits: Limits,
     pub(super) trusted_proxies: TrustedProxies,
-    pub(super) tls: Option<TlsFiles>,
+    pub(super) tls: Option<TlsWritten>,
     pub(super) retention: Retention,
     pub(super) log_format: Option<LogFormat>,
     pub(super) log_level: Option<String>,

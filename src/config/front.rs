@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{FrontLimits, TlsFiles};
+use super::FrontLimits;
+use super::tls::TlsWritten;
 use crate::domain::door::{ForwardedBy, TrustedProxies};
 use crate::workflow::file::door::{read_networks, read_rate};
 use crate::workflow::file::read::{choice, duration, size, text};
-use crate::workflow::file::{Fields, Report};
+use crate::workflow::file::{At, Fields, Report};
 use crate::workflow::problem::codes;
 use crate::workflow::yaml::{Entry, Kind, Node};
 
@@ -58,15 +59,15 @@ fn timeout(node: &Node, key: &'static str, report: &mut Report) -> Option<Durati
     Some(found)
 }
 
-pub(super) fn read_tls(entry: &Entry, report: &mut Report) -> Option<TlsFiles> {
+pub(super) fn read_tls(entry: &Entry, report: &mut Report) -> Option<TlsWritten> {
     let mut fields = Fields::open_as(&entry.value, "`tls`", entry.span, "tls: {cert: tls/cert.pem, key: tls/key.pem}", report)?;
     let mut path = |key: &'static str, example: &str, report: &mut Report| {
         let found = fields.required(key, example, report).and_then(|node| text(node, key, report));
-        found.map(|found| PathBuf::from(&*found.value))
+        found.map(|found| At { value: PathBuf::from(&*found.value), span: found.span })
     };
     let (cert, key) = (path("cert", "tls/cert.pem", report), path("key", "tls/key.pem", report));
     fields.close(report);
-    Some(TlsFiles { cert: cert?, key: key? })
+    Some(TlsWritten { cert: cert?, key: key? })
 }
 
 /// A list of networks, or `{from, header}`.
@@ -164,7 +165,8 @@ mod tests {
     #[test]
     fn a_certificate_needs_its_key() {
         let (file, problems) = read("tls: {cert: a.pem, key: b.pem}\n");
-        assert_eq!((file.tls, problems), (Some(TlsFiles { cert: "a.pem".into(), key: "b.pem".into() }), vec![]));
+        let named = file.tls.map(|written| (written.cert.value, written.key.value));
+        assert_eq!((named, problems), (Some(("a.pem".into(), "b.pem".into())), vec![]));
         let (file, problems) = read("tls: {cert: a.pem}\n");
         assert!(file.tls.is_none() && problems.iter().any(|problem| problem.contains("`tls` needs `key`")), "{problems:?}");
     }

@@ -1,11 +1,14 @@
 //! `hence.yaml` and the environment → [`Config`], once. The only reader of the environment.
 
 mod address;
+#[cfg(test)]
+mod cases;
 mod environment;
 mod file;
 mod front;
 mod interpolate;
 mod secrets;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +22,8 @@ use crate::domain::workflow::{Keep, Kept};
 use crate::workflow::plan::SettingsOutline;
 use crate::workflow::problem::Problem;
 
-pub use address::{ServerAddress, admin_token, approval_key, forget_address, server_address, write_address};
+pub use address::{ServerAddress, admin_token, approval_key, forget_address, server_address, write_address, write_certificates};
+pub use tls::{TlsTrouble, read_certificates, read_pair};
 
 /// Where a server listens when nobody says.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -201,6 +205,11 @@ pub fn load(dir: &Path, flags: Flags) -> Loaded {
     problems.extend(wrong);
     let outline = SettingsOutline { digest: file.digest, connections: interpolate::outlines(&file.connections) };
     let connections = interpolate::connections(file.connections, &secrets, &mut problems);
+    let tls = file.tls.map(|written| {
+        let (files, wrong) = written.look(dir);
+        problems.extend(wrong);
+        files
+    });
     let data = flags.data.or(file.data.map(|data| dir.join(data))).unwrap_or_else(|| data_folder(dir));
     let store = flags.store.or(file.store).unwrap_or_else(|| format!("redb://{}", data.display()));
     let config = Config {
@@ -216,7 +225,7 @@ pub fn load(dir: &Path, flags: Flags) -> Loaded {
         retries: file.retries,
         limits: file.limits,
         trusted_proxies: file.trusted_proxies,
-        tls: file.tls.map(|files| TlsFiles { cert: dir.join(files.cert), key: dir.join(files.key) }),
+        tls,
         retention: file.retention,
         secrets,
         admin_token: environment.admin_token,

@@ -7,6 +7,7 @@ pub mod cloudevents;
 pub mod form;
 mod handshake;
 pub mod limits;
+mod remembered;
 pub mod replay;
 mod reply;
 pub mod schedule;
@@ -166,7 +167,7 @@ pub enum Refusal {
     #[error("the body cannot be read: {0}")]
     Unreadable(String),
     /// The body does not fit the schema of a workflow that it would concern.
-    #[error("the body does not fit the schema: {}", first_of(_0))]
+    #[error("the body does not fit the schema: {}", first_of(_0, Mismatch::to_string))]
     DoesNotFit(Vec<Mismatch>),
     /// The request says that it holds CloudEvents, and one of them is none.
     #[error("this is not a CloudEvent: {0}")]
@@ -204,10 +205,10 @@ pub enum Refusal {
 }
 
 /// The first places of a body that does not fit, in one line.
-fn first_of(mismatches: &[Mismatch]) -> String {
+fn first_of(mismatches: &[Mismatch], told: impl Fn(&Mismatch) -> String) -> String {
     /// The rest is in a list of its own.
     const SHOWN: usize = 3;
-    let shown: Vec<String> = mismatches.iter().take(SHOWN).map(Mismatch::to_string).collect();
+    let shown: Vec<String> = mismatches.iter().take(SHOWN).map(told).collect();
     let more = mismatches.len().saturating_sub(SHOWN);
     let more = if more == 0 { String::new() } else { format!("; and {more} more") };
     format!("{}{more}", shown.join("; "))

@@ -66,7 +66,8 @@ pub(super) fn of_run(answer: RunAnswer, wanted: Wanted) -> Response {
         RunAnswer::Failed(run) => wanted.problem(failed(run)),
         RunAnswer::BadInput(run, why) => {
             let detail = format!("{why}; the event was stored, and {run} failed at its beginning");
-            wanted.problem(ProblemResponse::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-input", detail).with("run", run.to_string()))
+            let problem = ProblemResponse::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-input", detail).with("run", run.to_string());
+            wanted.problem(problem.remembered(format!("an `input` is not as the workflow declares it; {run} failed at its beginning")))
         }
     }
 }

@@ -77,7 +77,7 @@ impl Door {
     #[must_use]
     pub fn unread(&self, why: Unread, peer: IpAddr) -> Bytes {
         let (status, code, detail) = why.words();
-        let problem = ProblemResponse::new(status, code, detail);
+        let problem = ProblemResponse::new(status, code, detail).remembered(detail);
         let retry_after = if why == Unread::Crowded { "retry-after: 5\r\n" } else { "" };
         self.note(&problem.mark(), status, "", "", Some(peer.to_canonical()));
         let reason = status.canonical_reason().unwrap_or_default();
@@ -98,7 +98,7 @@ impl Door {
             return Some(ProblemResponse::new(StatusCode::URI_TOO_LONG, "uri-too-long", detail));
         }
         let detail = bad_escape(uri.path()).or_else(|| hidden_slash(uri.path()))?;
-        Some(ProblemResponse::new(StatusCode::BAD_REQUEST, "bad-path", detail))
+        Some(ProblemResponse::new(StatusCode::BAD_REQUEST, "bad-path", &*detail).remembered(&*detail))
     }
 
     fn note(&self, marked: &Marked, status: StatusCode, method: &str, path: &str, sender: Option<IpAddr>) {

@@ -25,6 +25,8 @@ pub struct ProblemResponse {
     headers: Vec<(HeaderName, HeaderValue)>,
     more: Option<Box<(&'static str, Value)>>,
     hook: Option<Arc<str>>,
+    /// In place of the detail, where that may quote what was sent.
+    remembered: Option<String>,
 }
 
 /// Rides on the answer to a refused request, for the door to count it by.
@@ -34,14 +36,14 @@ pub(super) struct Marked {
     pub(super) code: &'static str,
     /// The hook, where there is one.
     pub(super) hook: Option<Arc<str>>,
-    /// What the caller is told.
+    /// What the caller is told, without a word of what was sent; empty where nobody knows.
     pub(super) detail: String,
 }
 
 impl ProblemResponse {
     /// A problem with its stable code (a page in `docs/errors/`) and what to do about it.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), headers: Vec::new(), more: None, hook: None }
+        Self { status, code, detail: detail.into(), headers: Vec::new(), more: None, hook: None, remembered: None }
     }
 
     /// The same, with one member more (RFC 9457, section 3.2).
@@ -58,9 +60,19 @@ impl ProblemResponse {
         self
     }
 
+    /// The same, of which this is remembered: what quotes nothing that was sent.
+    #[must_use]
+    pub(super) fn remembered(mut self, text: impl Into<String>) -> Self {
+        self.remembered = Some(text.into());
+        self
+    }
+
     /// What the door counts it by.
     pub(super) fn mark(&self) -> Marked {
-        Marked { code: self.code, hook: self.hook.clone(), detail: self.detail.clone() }
+        // These may quote a body.
+        let is_about_a_body = matches!(self.status.as_u16(), 400 | 409 | 415 | 422);
+        let own = || if is_about_a_body { String::new() } else { self.detail.clone() };
+        Marked { code: self.code, hook: self.hook.clone(), detail: self.remembered.clone().unwrap_or_else(own) }
     }
 
     /// Its members.
@@ -91,7 +103,8 @@ impl ProblemResponse {
 
     /// A form that has to be mended, or sent once more.
     pub(super) fn invalid_form(detail: &str, errors: Value) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-form", detail).with("errors", errors)
+        let remembered = "some fields are not as the form wants them, or it has to be sent once more";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-form", detail).with("errors", errors).remembered(remembered)
     }
 
     /// Its status.
@@ -173,7 +186,13 @@ fn refused(error: &StoreError) -> ProblemResponse {
 
 impl From<Refusal> for ProblemResponse {
     fn from(refusal: Refusal) -> Self {
-        let text = refusal.to_string();
+        let (text, remembered) = (refusal.to_string(), refusal.remembered());
+        Self::of(refusal, text).remembered(remembered)
+    }
+}
+
+impl ProblemResponse {
+    fn of(refusal: Refusal, text: String) -> Self {
         match refusal {
             Refusal::NoHook(_) => Self::new(StatusCode::NOT_FOUND, "no-hook", text),
             Refusal::NoForm(_) => Self::new(StatusCode::NOT_FOUND, "no-form", text),

@@ -1,7 +1,7 @@
 //! Runs `tests/cases`: bad files, each with the exact text of its problems beside it.
 //!
 //! `NAME.yaml` is one workflow, `NAME/` a project; `NAME.txt` is what a check prints.
-//! `HENCE_BLESS=1 cargo test --lib cases` writes the texts anew.
+//! `HENCE_BLESS=1 cargo test --lib cases` writes the texts anew. `settings/` is for `hence.yaml`: its cases are beside its reader.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -58,8 +58,34 @@ fn target(connector: &str, action: &str, using: Option<&str>) -> Result<(), Targ
     }
 }
 
-fn folder() -> PathBuf {
+/// The cases of `hence.yaml`.
+pub(crate) const SETTINGS: &str = "settings";
+
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
+}
+
+/// Each text is the one that stands in the folder; or becomes it.
+pub(crate) fn check_texts(folder: &Path, found: impl IntoIterator<Item = (String, String)>) {
+    let mut wrong = Vec::new();
+    for (name, found) in found {
+        let expected = folder.join(format!("{name}.txt"));
+        if bless() {
+            fs::write(&expected, &found).unwrap();
+        }
+        let expected = fs::read_to_string(&expected).unwrap_or_default();
+        if expected != found {
+            wrong.push(format!("--- {name}: expected\n{expected}--- {name}: found\n{found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The texts in a folder, by name.
+pub(crate) fn texts(folder: &Path) -> BTreeMap<String, String> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let texts = files.filter(|path| path.extension().is_some_and(|ending| ending == "txt"));
+    texts.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap())).collect()
 }
 
 /// What a check finds: the problems, and their text.
@@ -77,6 +103,9 @@ fn written() -> BTreeMap<String, (Vec<Problem>, String)> {
     for entry in fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if name == SETTINGS {
+            continue;
+        }
         if path.is_dir() {
             let (sources, mut problems) = Sources::read(&path);
             let (tests, found) = selftest::read_all(&path, &sources);
@@ -127,36 +156,25 @@ fn bless() -> bool {
 
 #[test]
 fn every_case_has_exactly_its_problems() {
-    let mut wrong = Vec::new();
-    for (name, (_, found)) in written().into_iter().chain(made()) {
-        let expected = folder().join(format!("{name}.txt"));
-        if bless() {
-            fs::write(&expected, &found).unwrap();
-        }
-        let expected = fs::read_to_string(&expected).unwrap_or_default();
-        if expected != found {
-            wrong.push(format!("--- {name}: expected\n{expected}--- {name}: found\n{found}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    check_texts(&folder(), written().into_iter().chain(made()).map(|(name, (_, found))| (name, found)));
 }
 
 #[test]
 fn every_expected_text_has_its_case() {
     let names: BTreeSet<String> = written().into_keys().chain(made().into_keys()).collect();
-    for entry in fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|ending| ending == "txt") {
-            let name = path.file_stem().unwrap().to_str().unwrap();
-            assert!(names.contains(name), "{name}.txt belongs to no case");
-        }
+    for name in texts(&folder()).keys() {
+        assert!(names.contains(name), "{name}.txt belongs to no case");
     }
 }
 
 #[test]
 fn every_code_has_a_case() {
-    let seen: BTreeSet<&str> = written().into_values().chain(made().into_values()).flat_map(|(found, _)| found).map(|p| p.code).collect();
+    let mut seen: BTreeSet<&str> =
+        written().into_values().chain(made().into_values()).flat_map(|(found, _)| found).map(|p| p.code).collect();
     let all: BTreeSet<&str> = codes::ALL.iter().map(|(code, _)| *code).collect();
+    // That these are found is for their own test.
+    let settings: String = texts(&folder().join(SETTINGS)).into_values().collect();
+    seen.extend(all.iter().filter(|code| settings.contains(&format!("[{code}]: "))));
     assert_eq!(all.difference(&seen).collect::<Vec<_>>(), Vec::<&&str>::new(), "codes without a case");
     assert_eq!(seen.difference(&all).collect::<Vec<_>>(), Vec::<&&str>::new(), "codes that are not in the list");
 }

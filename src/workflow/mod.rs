@@ -26,4 +26,4 @@ pub mod words;
 pub mod yaml;
 
 #[cfg(test)]
-mod cases;
+pub(crate) mod cases;

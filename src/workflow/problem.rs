@@ -162,6 +162,8 @@ pub mod codes {
         MISSING_SECRET = "missing-secret", "A secret that is used and not set.";
         MISSING_SETTING = "missing-setting", "A setting of `hence.yaml` that a workflow needs.";
         BAD_SECRET = "bad-secret", "A secret that has another form than its service gives it.";
+        MISSING_CERTIFICATE = "missing-certificate", "A file of `tls` that is not there or cannot be read.";
+        BAD_CERTIFICATE = "bad-certificate", "A file of `tls` without a certificate or key in it, or with the key of another certificate.";
         HOOK_CONFLICT = "hook-conflict", "Two triggers claim one path and cannot share it.";
         UNKNOWN_STEP_KIND = "unknown-step-kind", "A step without a key that says what it does.";
         TWO_KINDS = "two-kinds", "A step with two keys that say what it does.";

@@ -45,7 +45,8 @@ const COMPARED_CHARS: usize = 64;
 
 /// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours.
 /// Damerau, "A technique for computer detection and correction of spelling errors", 1964.
-fn distance(a: &str, b: &str) -> usize {
+#[must_use]
+pub fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     if COMPARED_CHARS < a.len().max(b.len()) {
         return usize::MAX;

@@ -53,6 +53,13 @@ async fn a_body_that_does_not_fit_is_refused_with_every_place() {
     assert!(xml.body.as_str().unwrap().contains("<errors><message>is missing</message><path>/email</path></errors>"), "{xml:?}");
     assert_eq!(app.get("/events").await.body["events"], json!([]), "nothing is stored");
     assert_eq!(app.post("leads", &json!({"email": "ada@example.com", "home": {"zip": "12345"}})).await.status, 202);
+    let refused = app.get("/events/refused").await.body;
+    let details: Vec<&str> = refused["refused"].as_array().unwrap().iter().map(|one| one["detail"].as_str().unwrap()).collect();
+    assert!(
+        details
+            .contains(&"the body does not fit the schema: /email is not a valid email; /home/zip does not match the pattern `^[0-9]{5}$`"),
+        "{details:?}"
+    );
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod runs;
 mod shutdown;
 mod store;
 mod testing;
+mod tls;
 mod token;
 mod usage;
 mod why;

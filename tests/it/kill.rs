@@ -3,7 +3,7 @@
 //!
 //! What SIGKILL cannot show, a lost write cache, is for the power-cut test.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use crate::process::{Api, Engine, Project, Receiver, Seen, Serve, must, note, steps};
+use crate::process::{Api, Engine, Project, Receiver, Seen, Senders, Serve, Told, must, note, steps};
 
 /// Kills of one engine.
 const ROUNDS: u64 = 50;
 /// New events of one round.
 const EVENTS: u64 = 24;
 /// Senders at a time.
-const SENDERS: usize = 8;
+const AT_A_TIME: usize = 8;
 /// Every so many runs have a call whose answer is held back until the server is dead.
 const HELD_EVERY: u64 = 6;
 /// Every so many rounds the newest runs are looked at right before the kill. Not always: that takes
@@ -55,18 +55,6 @@ async fn sled_killed_again_and_again_keeps_the_promise() {
     check(Engine::Sled).await;
 }
 
-/// What a sender was told: number → event and run.
-type Told = BTreeMap<u64, (String, String)>;
-
-/// What the senders of all rounds know.
-struct Senders {
-    told: Mutex<Told>,
-    /// Numbers whose request got no answer.
-    unanswered: Mutex<Vec<u64>>,
-    duplicates: watch::Sender<usize>,
-    acknowledged: watch::Sender<usize>,
-}
-
 /// The calls that were seen to be recorded as done, with how often they had arrived by then.
 type Done = HashMap<String, usize>;
 
@@ -75,12 +63,7 @@ async fn check(engine: Engine) {
     let receiver = holding_receiver(&dead).await;
     let project = Project::calling(receiver.address, "work", WORKFLOW);
     let serve = Serve::new(&project, engine);
-    let senders = Arc::new(Senders {
-        told: Mutex::default(),
-        unanswered: Mutex::default(),
-        duplicates: watch::Sender::new(0),
-        acknowledged: watch::Sender::new(0),
-    });
+    let senders = Arc::new(Senders::default());
     let mut done = Done::new();
     for round in 0..ROUNDS {
         let moment = Moment::of(round, &senders, &receiver);
@@ -97,14 +80,14 @@ async fn check(engine: Engine) {
     let served = serve.start().await;
     let api = served.api();
     must("the last events are taken in", send(&senders, &api, 0..0).wait()).await;
-    assert_eq!(*senders.unanswered.lock().unwrap(), [0u64; 0]);
+    assert_eq!(senders.unanswered(), BTreeSet::new());
 
-    let told = senders.told.lock().unwrap().clone();
+    let told = senders.told();
     assert_eq!(told.keys().copied().collect::<Vec<_>>(), (0..ROUNDS * EVENTS).collect::<Vec<_>>());
     check_runs(&api, &told).await;
     let repeated = check_calls(&receiver.seen(), &told, &done);
     assert!(0 < repeated, "no call was interrupted, so nothing was tested");
-    let duplicates = *senders.duplicates.borrow();
+    let duplicates = senders.duplicates();
     note(&format!(
         "{}: {ROUNDS} kills, {} runs, {repeated} calls repeated with their key, {duplicates} retries recognised, {} done calls watched",
         engine.name(),
@@ -141,37 +124,8 @@ fn number(seen: &Seen) -> u64 {
 
 /// Posts what had no answer before, and `numbers`.
 fn send(senders: &Arc<Senders>, api: &Api, numbers: std::ops::Range<u64>) -> TaskTracker {
-    let mut todo = std::mem::take(&mut *senders.unanswered.lock().unwrap());
-    todo.extend(numbers);
-    todo.reverse();
-    let todo = Arc::new(Mutex::new(todo));
-    let tasks = TaskTracker::new();
-    for _ in 0..SENDERS {
-        let (senders, api, todo) = (Arc::clone(senders), api.clone(), Arc::clone(&todo));
-        tasks.spawn(async move {
-            loop {
-                let Some(number) = todo.lock().unwrap().pop() else { return };
-                match api.try_hook("work", &[], json!({"number": number}).to_string()).await {
-                    Ok(answer) => senders.take(number, &answer),
-                    Err(_no_answer) => senders.unanswered.lock().unwrap().push(number),
-                }
-            }
-        });
-    }
-    tasks.close();
-    tasks
-}
-
-impl Senders {
-    fn take(&self, number: u64, answer: &crate::process::Answer) {
-        let duplicate = answer.status == StatusCode::OK && answer.body["duplicate"] == true;
-        assert!(duplicate || answer.status == StatusCode::ACCEPTED, "{answer:?}");
-        let [run] = <[String; 1]>::try_from(answer.runs()).unwrap();
-        let before = self.told.lock().unwrap().insert(number, (answer.event().to_owned(), run));
-        assert_eq!(before, None, "a number is not sent again once it was answered");
-        self.duplicates.send_modify(|count| *count += usize::from(duplicate));
-        self.acknowledged.send_modify(|count| *count += 1);
-    }
+    let todo = senders.unanswered().into_iter().chain(numbers);
+    senders.send(api, AT_A_TIME, todo.map(|number| (number, json!({"number": number}))).collect())
 }
 
 /// When to kill: another moment each round.
@@ -186,7 +140,7 @@ impl Moment {
     fn of(round: u64, senders: &Senders, receiver: &Receiver) -> Self {
         let progress = usize::try_from(1 + round * 7 % EVENTS).unwrap();
         if round.is_multiple_of(2) {
-            Self::Acknowledged(*senders.acknowledged.borrow() + progress)
+            Self::Acknowledged(senders.acknowledged() + progress)
         } else {
             Self::Called(receiver.count() + progress)
         }
@@ -194,10 +148,7 @@ impl Moment {
 
     async fn wait(self, senders: &Senders, receiver: &Receiver) {
         match self {
-            Self::Acknowledged(count) => {
-                let mut acknowledged = senders.acknowledged.subscribe();
-                must("events are acknowledged", acknowledged.wait_for(|now| count <= *now)).await.unwrap();
-            }
+            Self::Acknowledged(count) => senders.are_told(count).await,
             Self::Called(count) => receiver.arrived(count).await,
         }
     }
@@ -205,7 +156,7 @@ impl Moment {
 
 /// Looks at runs and notes which calls are recorded as done, and how often each had been made by then.
 async fn look(api: &Api, senders: &Senders, receiver: &Receiver, done: &mut Done) {
-    let newest: Vec<_> = senders.told.lock().unwrap().values().rev().take(LOOKED_AT).map(|(_, run)| run.clone()).collect();
+    let newest: Vec<_> = senders.told().into_values().rev().take(LOOKED_AT).map(|(_, run)| run).collect();
     for run in newest {
         let shown = api.get(&format!("runs/{run}")).await;
         for (step, status, _) in steps(&shown) {

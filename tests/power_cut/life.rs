@@ -3,20 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
 use serde_json::json;
-use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::chance::Chance;
 use crate::disk::{Disk, Mounted};
-use crate::process::{Api, Engine, Project, Receiver, Seen, Serve, Served, must};
+use crate::process::{Api, Engine, Project, Receiver, Seen, Senders, Serve, Served, Told, must};
 
 /// Senders at a time.
-const SENDERS: usize = 6;
+const AT_A_TIME: usize = 6;
 /// The most that a body is padded with; over the 8 KiB of one stored piece.
 const PAD_BYTES: u64 = 20_000;
 /// How long after what it waits for a moment may come.
@@ -59,7 +57,7 @@ steps:
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     /// What senders were told: number → event and run.
-    pub(crate) told: BTreeMap<u64, (String, String)>,
+    pub(crate) told: Told,
     /// Sent, and never answered.
     pub(crate) unanswered: BTreeSet<u64>,
     /// Idempotency keys of calls whose end was durable before the cut.
@@ -90,13 +88,6 @@ impl Known {
             }
         }
     }
-}
-
-#[derive(Default)]
-struct Senders {
-    told: Mutex<BTreeMap<u64, (String, String)>>,
-    unanswered: Mutex<BTreeSet<u64>>,
-    acknowledged: watch::Sender<usize>,
 }
 
 /// A running server on a mounted disk. Fields are dropped in this order: the server before its disk.
@@ -144,39 +135,19 @@ impl Life {
     pub(crate) fn send(&self, known: &mut Known, count: u64, chance: &mut Chance) -> TaskTracker {
         let new = known.next..known.next + count;
         known.next = new.end;
-        let mut todo: Vec<(u64, u64)> =
-            known.unanswered.iter().copied().chain(new).map(|number| (number, chance.below(PAD_BYTES))).collect();
-        self.senders.unanswered.lock().unwrap().extend(todo.iter().map(|(number, _)| number));
-        todo.reverse();
-        let todo = Arc::new(Mutex::new(todo));
-        let tasks = TaskTracker::new();
-        for _ in 0..SENDERS {
-            let (senders, api, todo) = (Arc::clone(&self.senders), self.api.clone(), Arc::clone(&todo));
-            tasks.spawn(async move {
-                loop {
-                    let Some((number, pad)) = todo.lock().unwrap().pop() else { return };
-                    let body = json!({"number": number, "pad": "x".repeat(usize::try_from(pad).unwrap())});
-                    // No answer: it stays among the unanswered.
-                    let Ok(answer) = api.try_hook("work", &[], body.to_string()).await else { continue };
-                    assert!(matches!(answer.status, StatusCode::ACCEPTED | StatusCode::OK), "{answer:?}");
-                    let [run] = <[String; 1]>::try_from(answer.runs()).unwrap();
-                    senders.told.lock().unwrap().insert(number, (answer.event().to_owned(), run));
-                    senders.unanswered.lock().unwrap().remove(&number);
-                    senders.acknowledged.send_modify(|count| *count += 1);
-                }
-            });
-        }
-        tasks.close();
-        tasks
+        let mut body = |number: u64| {
+            let pad = usize::try_from(chance.below(PAD_BYTES)).unwrap();
+            (number, json!({"number": number, "pad": "x".repeat(pad)}))
+        };
+        let todo = known.unanswered.iter().copied().chain(new).map(&mut body).collect();
+        self.senders.send(&self.api, AT_A_TIME, todo)
     }
 
     /// Waits for so many more acknowledgements or calls, and then a little.
     pub(crate) async fn moment(&self, chance: &mut Chance, within: u64) {
         let progress = usize::try_from(1 + chance.below(within)).unwrap();
         if chance.below(2) == 0 {
-            let mut acknowledged = self.senders.acknowledged.subscribe();
-            let wanted = *acknowledged.borrow() + progress;
-            must("events are acknowledged", acknowledged.wait_for(|now| wanted <= *now)).await.unwrap();
+            self.senders.are_told(self.senders.acknowledged() + progress).await;
         } else {
             self.receiver.arrived(self.receiver.count() + progress).await;
         }
@@ -195,8 +166,8 @@ impl Life {
     /// What is known while the server stands still.
     pub(crate) fn known(&self, before: &Known) -> Known {
         let mut known = before.clone();
-        known.told.extend(self.senders.told.lock().unwrap().clone());
-        known.unanswered = self.senders.unanswered.lock().unwrap().clone();
+        known.told.extend(self.senders.told());
+        known.unanswered = self.senders.unanswered();
         known.learn(&self.receiver.seen());
         known
     }
@@ -238,8 +209,8 @@ impl Life {
         must("the senders see that it is dead", sending.wait()).await;
         drop(mounted);
         let mut known = before.clone();
-        known.told.extend(senders.told.lock().unwrap().clone());
-        known.unanswered = senders.unanswered.lock().unwrap().clone();
+        known.told.extend(senders.told());
+        known.unanswered = senders.unanswered();
         known.learn(&receiver.seen());
         known
     }

@@ -22,7 +22,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 pub use self::answer::{DETAIL_BYTES, EXCERPT_CHARS};
-pub use self::api::{api_client, local_api_client};
+pub use self::api::{Distrust, api_client, tls_api_client};
 pub use self::prepare::{DEFAULT_REDIRECTS, MAX_REDIRECTS, Prepared, prepare};
 use super::egress::{ANY_OTHER_PORT, Egress};
 use super::{Connector, Request};

@@ -46,6 +46,11 @@ pub(super) fn failure(label: &str, error: &reqwest::Error) -> Failure {
     Failure::new(FailureKind::Network, format!("{label}: {stage}: {words}"))
 }
 
+/// What the TLS library said, if it is behind an error.
+pub(super) fn tls(error: &reqwest::Error) -> Option<&rustls::Error> {
+    find::<rustls::Error>(&causes(error))
+}
+
 /// The error and what caused it, outermost first.
 fn causes<'e>(error: &'e reqwest::Error) -> Vec<&'e (dyn Error + 'static)> {
     let mut found: Vec<&'e (dyn Error + 'static)> = Vec::new();

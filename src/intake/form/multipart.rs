@@ -34,8 +34,8 @@ impl Reading<'_> {
         let boundary = boundary.ok_or_else(|| Refusal::Unreadable("its content type has no `boundary`".to_owned()))?;
         let allowance = body.allowance();
         let limits = SizeLimit::new().whole_stream(u64::try_from(whole_bytes).unwrap_or(u64::MAX));
-        // All that a form without parts consists of: its end, and a line break.
-        let empty_bytes = boundary.len() + 6;
+        // All that a form without parts consists of, whatever follows it.
+        let end = format!("--{boundary}--");
         let mut multipart = Multipart::with_constraints(body, boundary, Constraints::new().size_limit(limits));
         let mut parts = Parts::default();
         let (mut left_bytes, mut is_empty) = (self.texts_bytes, true);
@@ -55,7 +55,7 @@ impl Reading<'_> {
                 parts.pairs.push((name, text));
             }
         }
-        if is_empty && empty_bytes < allowance.came() {
+        if is_empty && !allowance.begins_with(end.as_bytes()) {
             return Err(Refusal::Unreadable("nothing in it begins with its boundary".to_owned()));
         }
         Ok(parts)

@@ -3,8 +3,8 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -29,11 +29,14 @@ pub enum Broken {
     Allowance,
 }
 
-/// How much may still come before something has to be given on, and how much has come.
+/// How much of a body's beginning is kept.
+const BEGINNING_BYTES: usize = 128;
+
+/// How much may still come before something has to be given on, and how the body began.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Allowance {
     left: Arc<AtomicUsize>,
-    came: Arc<AtomicUsize>,
+    beginning: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Allowance {
@@ -42,14 +45,16 @@ impl Allowance {
         self.left.store(ALLOWANCE_BYTES, Ordering::Relaxed);
     }
 
-    /// How many bytes have come.
-    pub(super) fn came(&self) -> usize {
-        self.came.load(Ordering::Relaxed)
+    /// Whether the body begins so, as far as it has come.
+    pub(super) fn begins_with(&self, text: &[u8]) -> bool {
+        self.beginning.lock().unwrap_or_else(PoisonError::into_inner).starts_with(text)
     }
 
-    fn take(&self, bytes: usize) -> bool {
-        self.came.fetch_add(bytes, Ordering::Relaxed);
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    fn take(&self, piece: &[u8]) -> bool {
+        let mut beginning = self.beginning.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = BEGINNING_BYTES.saturating_sub(beginning.len());
+        beginning.extend(piece.iter().take(missing));
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(piece.len())).is_ok()
     }
 }
 
@@ -93,7 +98,7 @@ impl Stream for Steady {
         let length = self.rest.len().min(PIECE_BYTES);
         let piece = self.rest.split_to(length);
         self.rests = true;
-        Poll::Ready(Some(if self.allowance.take(length) { Ok(piece) } else { Err(Broken::Allowance) }))
+        Poll::Ready(Some(if self.allowance.take(&piece) { Ok(piece) } else { Err(Broken::Allowance) }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::error::Error;
 
 use boon::{CompileError, Compiler, Draft, Schemas, UrlLoader};
 
-use super::{BodySchema, Mismatch, told};
+use super::{BodySchema, Mismatch, remembered, told};
 use crate::domain::Value;
 
 /// What is wrong with a schema.
@@ -52,7 +52,8 @@ impl BodySchema {
         let mut schemas = Schemas::new();
         let index = compiler.compile(&own, &mut schemas).map_err(wrong)?;
         let written = if path.is_empty() { schema.to_string() } else { path.to_owned() };
-        Ok(Self { schemas, index, written })
+        let names = remembered::names(others.iter().map(|(_, other)| *other).chain([schema]));
+        Ok(Self { schemas, index, written, names })
     }
 }
 

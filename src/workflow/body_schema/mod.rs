@@ -2,11 +2,13 @@
 //! in `schemas/`, never to anything else.
 
 mod build;
+mod remembered;
 mod told;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use boon::{SchemaIndex, Schemas};
@@ -26,6 +28,8 @@ pub struct BodySchema {
     schemas: Schemas,
     index: SchemaIndex,
     written: String,
+    /// Every name that it gives to a part of a body.
+    names: BTreeSet<String>,
 }
 
 impl fmt::Debug for BodySchema {
@@ -41,6 +45,9 @@ pub struct Mismatch {
     pub path: String,
     /// What is wrong there.
     pub message: String,
+    /// Place and message in the words of the schema alone: without the names that the sender has made up.
+    #[serde(skip)]
+    pub remembered: String,
 }
 
 impl fmt::Display for Mismatch {
@@ -64,9 +71,14 @@ impl BodySchema {
     pub fn check(&self, body: &Value) -> Result<(), Vec<Mismatch>> {
         if !has_at_most(body, VALUES) {
             let message = format!("has more than {VALUES} values, the limit for a body with a schema");
-            return Err(vec![Mismatch { path: String::new(), message }]);
+            let remembered = format!("the body {message}");
+            return Err(vec![Mismatch { path: String::new(), message, remembered }]);
         }
-        self.schemas.validate(body, self.index).map_err(|error| told::mismatches(&error))
+        self.schemas.validate(body, self.index).map_err(|error| {
+            let mut found = told::mismatches(&error);
+            found.iter_mut().for_each(|mismatch| mismatch.remembered = remembered::of(mismatch, body, &self.names));
+            found
+        })
     }
 }
 

@@ -43,6 +43,26 @@ fn every_place_that_does_not_fit_is_told() {
 }
 
 #[test]
+fn what_is_remembered_has_no_word_of_the_body() {
+    let schema = json!({
+        "required": ["email"], "additionalProperties": false,
+        "properties": {
+            "email": {"type": "string", "format": "email"}, "lines": {"items": {"$ref": "line.json"}},
+            "by_card": {"additionalProperties": {"required": ["sum"]}},
+        },
+    });
+    let line = json!({"properties": {"a/b": {"minimum": 1}}});
+    let schema = BodySchema::new("schemas/order.json", &schema, &[("schemas/line.json", &line)]).unwrap();
+    let body = json!({"email": 7, "lines": [{}, {"a/b": 0}], "by_card": {"4111": {}, "12": 1}, "hunter2": 1});
+    let found: Vec<String> = schema.check(&body).unwrap_err().into_iter().map(|mismatch| mismatch.remembered).collect();
+    let expected =
+        ["/by_card/*/sum is missing", "/email is a number, expected a text", "/* is not allowed here", "/lines/1/a~1b is less than 1"];
+    assert_eq!(found, expected);
+    let whole = schema.check(&json!(1)).err().unwrap_or_default();
+    assert!(whole.is_empty(), "what is no map has no such parts: {whole:?}");
+}
+
+#[test]
 fn what_is_told_and_what_is_looked_at_are_bounded() {
     let many = told(&json!({"items": {"type": "string"}}), &json!(vec![1; 30_000]));
     assert_eq!((many.len(), &*many[TOLD]), (TOLD + 1, "the body has 29980 more places that do not fit"));

@@ -5,6 +5,8 @@ use boon::{ErrorKind, Type, ValidationError};
 use super::{Mismatch, TOLD};
 use crate::domain::Value;
 
+/// How a message begins whose rest is the library's, and may quote the value.
+pub(super) const OTHER: &str = "does not fit";
 /// The longest message.
 const MESSAGE_BYTES: usize = 300;
 
@@ -17,7 +19,7 @@ pub(super) fn mismatches(error: &ValidationError<'_, '_>) -> Vec<Mismatch> {
     let more = found.len().saturating_sub(TOLD);
     if 0 < more {
         found.truncate(TOLD);
-        found.push(Mismatch { path: String::new(), message: format!("has {more} more places that do not fit") });
+        found.push(Mismatch { path: String::new(), message: format!("has {more} more places that do not fit"), remembered: String::new() });
     }
     found
 }
@@ -31,7 +33,7 @@ fn collect(error: &ValidationError<'_, '_>, found: &mut Vec<Mismatch>) {
             Some(cut) if cut.len() < message.len() => format!("{cut}…"),
             _ => message.to_owned(),
         };
-        found.push(Mismatch { path, message });
+        found.push(Mismatch { path, message, remembered: String::new() });
     };
     match &error.kind {
         ErrorKind::Required { want } => want.iter().for_each(|name| add(below(name), "is missing")),
@@ -79,7 +81,7 @@ fn message(kind: &ErrorKind<'_, '_>) -> String {
         ErrorKind::OneOf(_) => "fits more than one of the choices of `oneOf`".to_owned(),
         ErrorKind::Contains | ErrorKind::MinContains { .. } => "has too few items of the sort that `contains` asks for".to_owned(),
         ErrorKind::MaxContains { .. } => "has too many items of the sort that `contains` asks for".to_owned(),
-        other => format!("does not fit: {other}"),
+        other => format!("{OTHER}: {other}"),
     }
 }
 

@@ -57,7 +57,7 @@ impl Loaded {
     /// Where it does not fit.
     pub fn check_body(&self, trigger: usize, event: &Event) -> Result<(), Vec<Mismatch>> {
         let Some(schema) = self.schemas.get(&trigger) else { return Ok(()) };
-        let whole = |message: String| vec![Mismatch { path: String::new(), message }];
+        let whole = |message: String| vec![Mismatch { path: String::new(), message, remembered: "the body cannot be read".to_owned() }];
         schema.check(&body_value(event).map_err(whole)?)
     }
 

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use super::sources::SourceFile;
 use crate::domain::Value;
 use crate::workflow::body_schema::{BodySchema, Wrong, references};
-use crate::workflow::file::{BodySchemaFile, Report};
+use crate::workflow::file::{At, BodySchemaFile, Report, SCHEMA_HELP};
 use crate::workflow::problem::{Problem, codes};
 use crate::workflow::words;
 use crate::workflow::yaml::{self, Kind, Node, Span};
+
+/// Where schemas lie, and how they are called.
+const FOLDER: &str = "schemas/";
+const ENDING: &str = ".json";
 
 /// Every schema file, compiled once for all workflows.
 pub(super) struct Schemas<'s> {
@@ -70,10 +74,7 @@ impl<'s> Schemas<'s> {
         match written {
             BodySchemaFile::File(path) => {
                 let Some(file) = self.files.get(&*path.value) else {
-                    let known: Vec<&str> = self.files.keys().copied().collect();
-                    let help =
-                        if known.is_empty() { "there is no file in schemas/".to_owned() } else { words::suggest(&path.value, &known) };
-                    report.error(codes::BAD_SCHEMA, path.span, format!("there is no {}", path.value), help);
+                    self.tell_missing(path, report);
                     return None;
                 };
                 let beside = file.value.as_ref().map(|value| self.closure(&path.value, value)).unwrap_or_default();
@@ -105,6 +106,26 @@ impl<'s> Schemas<'s> {
         }
     }
 
+    /// Says that a file is not there, and which is meant.
+    fn tell_missing(&self, path: &At<Arc<str>>, report: &mut Report) {
+        let written = &*path.value;
+        let known: Vec<&str> = self.files.keys().copied().collect();
+        let is_below = written.starts_with(FOLDER) && written.ends_with(ENDING);
+        let same = known.iter().find(|known| stem(known) == stem(written));
+        let help = match same {
+            Some(same) => format!("write `schema: {same}`"),
+            None if !known.is_empty() => words::suggest(written, &known),
+            None if is_below => format!("there is no file in {FOLDER}"),
+            None => SCHEMA_HELP.to_owned(),
+        };
+        let (code, message) = if is_below {
+            (codes::BAD_SCHEMA, format!("there is no {written}"))
+        } else {
+            (codes::BAD_VALUE, format!("`{written}` is not a file in {FOLDER} that ends in {ENDING}"))
+        };
+        report.error(code, path.span, message, help);
+    }
+
     fn others<'a>(&'a self, path: &str, value: &Value) -> Vec<(&'s str, &'a Value)> {
         let closure = self.closure(path, value);
         closure
@@ -128,6 +149,12 @@ impl<'s> Schemas<'s> {
         }
         found.iter().filter_map(|name| self.files.get(name)).map(|file| file.source).collect()
     }
+}
+
+/// `lead` of `schemas/lead.json`, `./lead.json` and `lead`.
+fn stem(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.strip_suffix(ENDING).unwrap_or(name)
 }
 
 fn no_json(file: &Arc<str>, error: &serde_json::Error) -> Problem {

@@ -35,7 +35,7 @@ pub(crate) mod limits {
     pub(crate) use super::verify_scheme::{KEYS, SCHEMES, TOPICS, WITHOUT_SECRET};
 }
 
-pub use body_schema::BodySchemaFile;
+pub use body_schema::{BodySchemaFile, SCHEMA_HELP};
 pub use fields::Fields;
 pub use read::parse_size;
 pub use report::Report;

@@ -47,6 +47,28 @@ async fn check_names_every_problem_with_its_place() {
 }
 
 #[tokio::test]
+async fn check_looks_at_the_files_of_tls() {
+    let project = Project::new().file("hence.yaml", "tls: {cert: tls/cert.pem, key: tls/key.pem}\n");
+    let dir = project.dir();
+    let ran = hence(&["check", dir.to_str().unwrap()]).await;
+    assert_eq!(ran.code, Some(0), "the machine that checks need not have them: {ran:?}");
+    for words in
+        ["hence.yaml:1:13: warning[missing-certificate]: tls/cert.pem is not there", "hence.yaml:1:32: warning[", "0 errors, 2 warnings"]
+    {
+        assert!(ran.out.contains(words), "`{words}` is missing: {ran:?}");
+    }
+    check_refused(&Serve::new(&project, Engine::Redb).refused().await, 1, &["hence.yaml:1:13: error[missing-certificate]"]);
+    let project = project.file("tls/cert.pem", "nothing").file("tls/key.pem", "hunter2hunter2");
+    let ran = hence(&["check", dir.to_str().unwrap()]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for words in ["hence.yaml:1:13: error[bad-certificate]: tls/cert.pem holds no certificate", "help: ", "2 errors"] {
+        assert!(ran.out.contains(words), "`{words}` is missing: {ran:?}");
+    }
+    assert!(!ran.out.contains("hunter2"), "{ran:?}");
+    check_refused(&Serve::new(&project, Engine::Redb).refused().await, 1, &["error[bad-certificate]", "tls/key.pem"]);
+}
+
+#[tokio::test]
 async fn check_of_a_folder_without_workflows_says_where_they_belong() {
     let project = Project::new();
     let ran = hence(&["check", project.dir().to_str().unwrap()]).await;

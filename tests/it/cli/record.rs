@@ -78,6 +78,11 @@ async fn deliveries_are_saved_as_they_come_and_tests_take_them() {
     assert_eq!((past.code, past.out.lines().count()), (Some(0), 2), "{past:?}");
     assert_eq!(read(&dir.join("old/open-1.json"))["body"], json!({"other": true}));
     check_refused(&record(&["nowhere", "--past"]).await, 1, &["no delivery to /hooks/nowhere is stored"]);
+    check_refused(&record(&["opne"]).await, 2, &["no webhook `opne`; did you mean `open`?", "webhooks: open, orders/{id}"]);
+    check_refused(&record(&["opne", "--for", "1h"]).await, 2, &["no webhook `opne`"]);
+    check_refused(&record(&["orders"]).await, 2, &["no webhook `orders`", "orders/{id}"]);
+    check_refused(&record(&["/hooks/orders/{number}", "--for", "0s"]).await, 1, &["nothing came"]);
+    check_refused(&record(&["orders/7", "--for", "0s"]).await, 1, &["nothing came"]);
     check_refused(&record(&["open", "--for", "0s"]).await, 1, &["nothing came to /hooks/open"]);
     check_refused(&record(&["open", "--for", "soon"]).await, 2, &["--for soon", "10m"]);
 }

@@ -62,6 +62,37 @@ async fn refused_requests_are_counted_and_the_last_ones_shown() {
 }
 
 #[tokio::test]
+async fn why_a_body_was_refused_is_shown_without_a_word_of_it() {
+    let workflow = "when:\n  - webhook: {path: open, verify: none, schema: {required: [id]}}\nsteps:\n  - stop: event.body.id\n";
+    let (app, _project) = app(workflow, "").await;
+    let post = async |header: (&str, &str), body: &str| {
+        let request = app.http.post(format!("{}/hooks/open", app.url)).header("content-type", "application/json");
+        let mut request = request.build().unwrap();
+        request.headers_mut().insert(header.0.parse::<http::HeaderName>().unwrap(), header.1.parse().unwrap());
+        *request.body_mut() = Some(body.to_owned().into());
+        app.http.execute(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!(post(("content-type", "application/json"), "{\"hunter2\": ").await, 400);
+    assert_eq!(post(("content-type", "text/xml"), "<hunter2>\n</hunter3>").await, 400);
+    assert_eq!(post(("content-type", "application/cloudevents+json"), "{\"hunter2\": 1}").await, 400);
+    assert_eq!(post(("content-encoding", "hunter2"), "{}").await, 415);
+    assert_eq!(post(("x-more", "hunter2"), "{\"hunter2\": 1}").await, 422);
+    let seen = app.get("/events/refused").await.body;
+    let details: Vec<&str> = seen["refused"].as_array().unwrap().iter().map(|one| one["detail"].as_str().unwrap()).collect();
+    assert_eq!(
+        details,
+        [
+            "the body does not fit the schema: /id is missing",
+            "the body is compressed, and is not unpacked here",
+            "this is not a CloudEvent: the attribute `specversion` is missing",
+            "the body is not XML: line 2, column 1",
+            "the body is not JSON: line 1, column 12",
+        ]
+    );
+    assert!(!seen.to_string().contains("hunter"), "{seen}");
+}
+
+#[tokio::test]
 async fn a_flood_leaves_the_others_to_be_seen() {
     let (app, _project) = app(WORKFLOW, "").await;
     assert_eq!(app.post("orders/1", &json!({})).await.status, 401);

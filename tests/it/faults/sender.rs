@@ -1,11 +1,11 @@
 //! A sender that does not give up, and what must be there in the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use http::StatusCode;
 use serde_json::json;
 
-use crate::process::{Api, Project, Receiver, must};
+use crate::process::{Api, Project, Receiver, Told, must};
 
 const WORK: &str = r#"
 when:
@@ -31,8 +31,7 @@ pub(super) fn project(receiver: &Receiver) -> Project {
 /// What was answered.
 #[derive(Default)]
 pub(super) struct Sender {
-    /// Number → event and run.
-    pub(super) told: BTreeMap<u64, (String, String)>,
+    pub(super) told: Told,
     pub(super) refused: usize,
     next: u64,
 }
@@ -48,8 +47,8 @@ impl Sender {
             self.refused += 1;
             return false;
         }
-        assert!(matches!(answer.status, StatusCode::ACCEPTED | StatusCode::OK), "{answer:?}");
-        self.told.insert(number, (answer.event().to_owned(), answer.runs()[0].clone()));
+        let (told, _is_repeat) = answer.told();
+        self.told.insert(number, told);
         self.next += 1;
         true
     }

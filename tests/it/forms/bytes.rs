@@ -1,5 +1,9 @@
 //! Whatever bytes come: an answer, and the server goes on.
 
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -36,4 +40,20 @@ fn no_bytes_are_too_much_for_it() {
     });
     sent.unwrap();
     assert_eq!(runtime.block_on(fetch(&app, "join/news", &[("email", "ada@example.com")])).status, 202);
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_body_does_not_depend_on_its_pieces() {
+    let (app, _project) = app(PLAIN).await;
+    let door = app.app.intake.form("join/news").unwrap();
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("multipart/form-data; boundary=x"))]);
+    for (body, is_form) in
+        [("--x--", true), ("--x--A\r\n", true), ("--x--\r\nand more", true), ("before\r\n--x--", false), ("--y--\r\n", false)]
+    {
+        for length in [1, 5, body.len()] {
+            let pieces: Vec<_> = body.as_bytes().chunks(length).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
+            let read = app.app.intake.read_form(&door, "", &headers, futures_util::stream::iter(pieces)).await;
+            assert_eq!(read.is_ok(), is_form, "{body:?} in pieces of {length}: {:?}", read.err());
+        }
+    }
 }

@@ -5,13 +5,15 @@ mod client;
 mod fork;
 mod project;
 mod receiver;
+mod senders;
 mod served;
 
 pub(crate) use client::{Answer, Api, steps};
 pub(crate) use fork::{apart, spawned};
 pub(crate) use project::Project;
 pub(crate) use receiver::{Receiver, Seen};
-pub(crate) use served::{Engine, Ran, Serve, Served, hence, hence_and};
+pub(crate) use senders::{Senders, Told};
+pub(crate) use served::{Engine, Ran, Serve, Served, hence, hence_and, hence_with};
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::{Api, PATIENCE, Project, must, spawned};
 
 /// What the user's own environment says must not reach the program under test.
-const VARIABLES: [&str; 4] = ["HENCE_ADMIN_TOKEN", "HENCE_LOG", "HENCE_URL", "HENCE_SECRETS_DIR"];
+const VARIABLES: [&str; 5] = ["HENCE_ADMIN_TOKEN", "HENCE_CA", "HENCE_LOG", "HENCE_URL", "HENCE_SECRETS_DIR"];
 
 /// Which store to serve with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,8 +248,13 @@ impl Ran {
 
 /// Runs `hence ARGS`.
 pub(crate) async fn hence(args: &[&str]) -> Ran {
+    hence_with(&[], args).await
+}
+
+/// Runs `hence ARGS` with environment variables.
+pub(crate) async fn hence_with(variables: &[(&str, &str)], args: &[&str]) -> Ran {
     let mut command = program();
-    command.args(args);
+    command.args(args).envs(variables.iter().copied());
     finished(command).await
 }
 
