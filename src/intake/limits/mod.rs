@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::Refusal;
+use super::form;
 use super::webhook::Hook;
 use crate::domain::door::{Door, TrustedProxies};
 use crate::domain::time::Timestamp;
@@ -28,6 +29,8 @@ use crate::domain::time::Timestamp;
 pub enum RateOf {
     /// The hook's, which counts all senders together.
     Hook,
+    /// The form's, which counts all senders together.
+    Form,
     /// The sender's, over all hooks.
     Sender,
 }
@@ -38,6 +41,7 @@ impl RateOf {
     pub fn name(self) -> &'static str {
         match self {
             Self::Hook => "hook",
+            Self::Form => "form",
             Self::Sender => "sender",
         }
     }
@@ -47,6 +51,7 @@ impl fmt::Display for RateOf {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Hook => "more requests than this hook takes",
+            Self::Form => "more requests than this form takes",
             Self::Sender => "more requests than one sender may send",
         })
     }
@@ -91,6 +96,16 @@ impl FrontDoor {
         self.admit_sender(sender, now)?;
         let Some((rate, used)) = rate.as_ref().zip(hook.used()) else { return Ok(None) };
         take(used, rate, now).map(Some).map_err(|spent| Refusal::TooOften { of: RateOf::Hook, spent })
+    }
+
+    /// Lets a form in that somebody sends, before anything of it is read.
+    ///
+    /// # Errors
+    /// When too many came before it.
+    pub fn admit_form(&self, door: &form::Door, sender: IpAddr, now: Timestamp) -> Result<Option<Left>, Refusal> {
+        self.admit_sender(sender, now)?;
+        let Some(rate) = door.form().and_then(|form| form.door.rate) else { return Ok(None) };
+        take(door.used(), &rate, now).map(Some).map_err(|spent| Refusal::TooOften { of: RateOf::Form, spent })
     }
 
     /// Lets a question about a hook in, before anything is sent there: from where it may come, and not too often.

@@ -8,6 +8,7 @@ use super::super::kv::{Batch, Order};
 use super::super::{
     Accept, Accepted, Commit, CommitError, Cursor, DedupeKey, Epoch, Listening, RevisionFiles, StoreError, TopicKey, Write, Written, seq_at,
 };
+use super::files::put_files;
 use super::record::{EventRecord, Reader, Remembered, RunRecord, damaged, to_json};
 use super::{Core, View, Writer, key, open_record, put_chunked, read};
 use crate::domain::event::{EventHead, Match, MatchResult};
@@ -51,6 +52,7 @@ impl Core {
                     self.move_cursor(&mut batch, Some(&cursor))?;
                     Written::Committed(Vec::new())
                 }
+                Write::Files(pieces) => put_files(&mut writer, &mut batch, &pieces),
             });
         }
         if !batch.is_empty() {
