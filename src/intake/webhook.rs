@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 
 use super::cloudevents::{self, CloudEvent, Message};
+use super::form::Mail;
 use super::verify::{Denied, Once, Sent};
 use super::{Arrival, Dedupe, Intake, Received, Refusal, Stored, Taken, Target, dedupe_key};
 use crate::domain::door::Door;
@@ -84,6 +85,8 @@ impl Intake {
     pub async fn receive(&self, hook: Hook, target: &str, headers: &HeaderMap, body: Bytes) -> Result<Taken, Refusal> {
         // Hooks on one path and method verify alike: the catalog sees to that.
         let scheme = hook.targets.iter().find_map(webhook).map_or(&Verify::None, |hook| &hook.verify);
+        let mail = Mail::of(scheme, headers, &body).await?;
+        let (headers, body) = mail.as_ref().map_or((headers, body), |mail| (&mail.headers, mail.texts.clone()));
         let sent = Sent { method: &hook.method, target, headers, body: &body, now: self.clock.now() };
         let verified = self.verifier.verify(scheme, &sent).await.map_err(|denied| unverified(scheme, denied))?;
         if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| !coding.is_empty() && *coding != "identity") {
@@ -126,7 +129,10 @@ impl Intake {
                 return self.take_in_all(arrivals, &targets).await.map(Taken::Batch);
             }
         };
-        let Stored { receipt, event, caller } = self.take_in(arrival, &targets).await?;
+        let Stored { receipt, event, caller } = match mail {
+            None => self.take_in(arrival, &targets).await?,
+            Some(mail) => self.take_in_mail(arrival, mail, &targets).await?,
+        };
         let reply = self.reply(&receipt, &event, &targets, caller);
         Ok(Taken::One(Received { receipt, reply }))
     }

@@ -4,6 +4,7 @@ mod gathered;
 mod given_up;
 mod judge;
 mod multipart;
+mod parts;
 mod stamp;
 mod steady;
 mod uploads;
@@ -18,18 +19,20 @@ use tokio::sync::mpsc;
 
 use super::limits::Held;
 use super::webhook::kept_headers;
-use super::{Arrival, Dedupe, Intake, Refusal, Target, receipt};
+use super::{Arrival, Dedupe, Intake, Refusal, Stored, Target};
 use crate::domain::event::{EventHead, Source};
 use crate::domain::file::EventFile;
 use crate::domain::id::EventId;
 use crate::domain::workflow::{Field, FieldKind, Form, Verify};
 use crate::domain::{Map, Value};
-use crate::store::{Accepted, StoreError};
+use crate::store::StoreError;
 use crate::workflow::body_schema::Mismatch;
 use crate::workflow::filled::{self, Wrong};
 use gathered::Gathered;
 use given_up::{GivenUp, Pending};
 use judge::{Judge, stamp_at};
+
+pub(in crate::intake) use parts::Mail;
 
 pub use judge::Why;
 pub use stamp::{STAMP_FIELD, Stamps};
@@ -234,13 +237,19 @@ impl Intake {
         let arrival = Arrival { head, body, dedupe: Dedupe::Hook, cursor: None, topic: None };
         let accept = self.considered(arrival, std::slice::from_ref(&door.target))?;
         files.write().await?;
-        let event = Arc::clone(&accept.event);
-        let accepted = self.journal.accept(accept).await;
-        // Of an event that may be there or not the files stay: in time the store sees which it was.
-        if !matches!(&accepted, Ok(Accepted::Duplicate { .. }) | Err(StoreError::Overloaded { .. })) {
+        let stored = self.store(accept, std::slice::from_ref(&door.target)).await;
+        if !is_surely_not_stored(&stored) {
             files.keep();
         }
-        Ok(receipt(&event, accepted?).event)
+        Ok(stored?.receipt.event)
+    }
+}
+
+/// Of an event that may be there or not the files stay: in time the store sees which it was.
+fn is_surely_not_stored(stored: &Result<Stored, Refusal>) -> bool {
+    match stored {
+        Ok(stored) => stored.receipt.duplicate,
+        Err(refusal) => matches!(refusal, Refusal::Store(StoreError::Overloaded { .. })),
     }
 }
 

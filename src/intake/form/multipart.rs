@@ -32,8 +32,7 @@ pub(super) struct Reading<'r> {
 impl Reading<'_> {
     /// Reads all parts.
     pub(super) async fn all(mut self, content_type: &str, body: Steady, whole_bytes: usize) -> Result<Parts, Refusal> {
-        let boundary = multer::parse_boundary(content_type).ok().filter(|boundary| (1..=BOUNDARY_BYTES).contains(&boundary.len()));
-        let boundary = boundary.ok_or_else(|| Refusal::Unreadable("its content type has no `boundary`".to_owned()))?;
+        let boundary = boundary(content_type)?;
         let allowance = body.allowance();
         let limits = SizeLimit::new().whole_stream(u64::try_from(whole_bytes).unwrap_or(u64::MAX));
         // All that a form without parts consists of: its end, and a line break.
@@ -150,12 +149,18 @@ impl Reading<'_> {
     }
 }
 
-async fn next(field: &mut Field<'_>, allowance: &Allowance) -> Result<Option<Bytes>, Refusal> {
+/// What stands between the parts.
+pub(super) fn boundary(content_type: &str) -> Result<String, Refusal> {
+    let boundary = multer::parse_boundary(content_type).ok().filter(|boundary| (1..=BOUNDARY_BYTES).contains(&boundary.len()));
+    boundary.ok_or_else(|| Refusal::Unreadable("its content type has no `boundary`".to_owned()))
+}
+
+pub(super) async fn next(field: &mut Field<'_>, allowance: &Allowance) -> Result<Option<Bytes>, Refusal> {
     allowance.renew();
     field.chunk().await.map_err(refusal)
 }
 
-fn refusal(error: multer::Error) -> Refusal {
+pub(super) fn refusal(error: multer::Error) -> Refusal {
     match error {
         multer::Error::StreamSizeExceeded { limit } => Refusal::TooLarge { limit_bytes: usize::try_from(limit).unwrap_or(usize::MAX) },
         multer::Error::StreamReadFailed(error) => {
