@@ -278,6 +278,10 @@ impl Intake {
     /// The same, with the event as it was read, and with who waits for an answer.
     async fn take_in(&self, arrival: Arrival, targets: &[Target]) -> Result<Stored, Refusal> {
         let accept = self.considered(arrival, targets)?;
+        self.store(accept, targets).await
+    }
+
+    async fn store(&self, accept: Accept, targets: &[Target]) -> Result<Stored, Refusal> {
         let event = Arc::clone(&accept.event);
         let caller = self.listen(targets, &accept.runs);
         let accepted = self.journal.accept(accept).await?;

@@ -32,6 +32,7 @@ impl Refusal {
             | Self::Crowded
             | Self::SlowBody(_)
             | Self::TooLarge { .. }
+            | Self::LargeBatch(_)
             | Self::BrokenBody(_)
             | Self::NoRun(_)
             | Self::RunOpen(_)

@@ -9,6 +9,7 @@ use http::{HeaderMap, header};
 
 use super::admission::{Admitted, Counted};
 use super::cloudevents::{self, CloudEvent, Message};
+use super::form::Mail;
 use super::limits::Left;
 use super::verify::{Denied, Once, Sent};
 use super::{Arrival, Dedupe, Intake, Received, Refusal, Stored, Taken, Target, dedupe_key};
@@ -97,6 +98,8 @@ impl Intake {
         body: Bytes,
     ) -> Result<(Taken, Option<Left>), Refusal> {
         let method = std::mem::take(&mut admitted.hook.method);
+        let mail = Mail::of(admitted.hook.verify(), headers, &body).await?;
+        let (headers, body) = mail.as_ref().map_or((headers, body), |mail| (&mail.headers, mail.texts.clone()));
         let sent = Sent { method: &method, target, headers, body: &body, now: self.clock.now() };
         let (mut hook, Counted { verified, left }) = self.verified(admitted, &sent).await?;
         let scheme = hook.verify();
@@ -126,7 +129,10 @@ impl Intake {
                 return self.take_in_all(arrivals, &hook.targets).await.map(|receipts| (Taken::Batch(receipts), left));
             }
         };
-        let Stored { receipt, event, caller } = self.take_in(arrival, &hook.targets).await?;
+        let Stored { receipt, event, caller } = match mail {
+            None => self.take_in(arrival, &hook.targets).await?,
+            Some(mail) => self.take_in_mail(arrival, mail, &hook.targets).await?,
+        };
         let reply = self.reply(&receipt, &event, &hook.targets, caller).await;
         Ok((Taken::One(Received { receipt, reply }), left))
     }

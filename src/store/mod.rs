@@ -34,7 +34,7 @@ pub use journal::{Feed, FreshRun, Journal};
 pub use read::{Gathers, OpenRun, Page, ReplayOf, RunError, RunFilter, RunHead};
 pub use topic::{Listening, Posted, TopicKey, seq_at};
 pub use upkeep::{Ages, BackupStream, Checked, Compacted, Keep, Pass, Pruned, Stage, Stats, Tally, WorkflowStats};
-pub use write::{Accept, Accepted, Commit, Cursor, DedupeKey, Replay, Write, Written};
+pub use write::{Accept, Accepted, Commit, Cursor, DedupeKey, Piece, Replay, Write, Written};
 
 /// Counts the owners of a shard. A commit under an older epoch is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,10 +55,6 @@ pub trait Store: Send + Sync {
     /// Writes a batch. Each write is all or nothing; on `Ok` everything not `Refused` is on stable
     /// storage. On `Err` nothing of the batch was written. Within a batch, later writes see earlier ones.
     fn write(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<Vec<Written>, StoreError>>;
-
-    /// Stores a piece of a file, the `index`th from 0; all pieces but the last have [`PIECE_BYTES`]. Durable on return, before
-    /// the event is accepted that the file comes with. What no event follows is forgotten by a later pass.
-    fn put_file(&self, file: FileId, index: u32, piece: Bytes) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// A piece of a file; nothing behind the last.
     fn file(&self, file: FileId, index: u32) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>>;

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::error::CommitError;
 use super::read::{ReplayOf, RunError};
 use super::{Epoch, Listening};
 use crate::domain::admission::NewRun;
 use crate::domain::event::{Event, Match};
+use crate::domain::file::FileId;
 use crate::domain::id::{EventId, RunId};
 use crate::domain::journal::Entry;
 use crate::domain::run::Status;
@@ -111,7 +114,18 @@ impl Commit {
     }
 }
 
-/// What can be written: an event accepted, facts committed, a wish recorded.
+/// A piece of a file that comes with an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Whose.
+    pub file: FileId,
+    /// Which, from 0.
+    pub index: u32,
+    /// Its content; all pieces but a file's last have [`super::PIECE_BYTES`].
+    pub bytes: Bytes,
+}
+
+/// What can be written: an event accepted, facts committed, a wish recorded, pieces of files.
 #[expect(clippy::large_enum_variant, reason = "most writes are of this one: a box for each would cost more than the room in a queue")]
 #[derive(Debug, Clone)]
 pub enum Write {
@@ -127,6 +141,11 @@ pub enum Write {
     Cancel(RunId),
     /// A schedule's cursor where there is none yet, so that a slot missed before the first one fired is noticed.
     Cursor(Cursor),
+    /// Pieces of files whose event is accepted later, all or none. They are durable like every other write and no later than it:
+    /// a batch is synced as a whole, so many pieces, and what else is written meanwhile, cost one sync, and there is nothing to
+    /// win by a weaker promise. Whoever accepts the event waits for its pieces first; so an event that is there has its files.
+    /// What no event follows is forgotten by a later pass.
+    Files(Vec<Piece>),
 }
 
 impl From<Commit> for Write {
@@ -140,11 +159,13 @@ impl From<Commit> for Write {
 pub enum Written {
     /// Of an accept or a replay; a replay is always new.
     Accepted(Accepted),
-    /// Of a commit: done, and what came of the events it emits. Of several accepts: what came of each. Of a cursor: done.
+    /// Of a commit: done, and what came of the events it emits. Of several accepts: what came of each. Of a cursor, or of
+    /// pieces of files: done.
     Committed(Vec<Accepted>),
     /// Of a cancel: whether the run was still open.
     Canceling(bool),
     /// Refused; the other writes of the batch are not touched. A new event is refused only with
-    /// [`StoreError::Full`], below the free-space watermark, and several together; a replay also without its event or the earlier run.
+    /// [`StoreError::Full`], below the free-space watermark, and so are several together and pieces of files; a replay also without its
+    /// event or the earlier run.
     Refused(CommitError),
 }

@@ -49,10 +49,10 @@ pub(super) fn asks_about<'h>(method: &Method, headers: &'h HeaderMap) -> Option<
     headers.get(header::ACCESS_CONTROL_REQUEST_METHOD).filter(|_| is_question)?.to_str().ok()
 }
 
-/// The answer to such a question about a hook with `cors`.
+/// The answer to such a question about a hook or a form with `cors`.
 pub(super) fn preflight(cors: &Cors, method: &str, headers: &HeaderMap) -> Result<Response, ProblemResponse> {
     let allowed = headers.get(header::ORIGIN).and_then(|asked| origin(cors, asked)).ok_or_else(|| {
-        let detail = "pages of this origin may not call this hook: its `cors` names those that may";
+        let detail = "pages of this origin may not call this: its `cors` names those that may";
         ProblemResponse::new(StatusCode::FORBIDDEN, "origin-not-allowed", detail)
     })?;
     let mut response = Response::new(Body::empty());

@@ -14,7 +14,7 @@ use super::answer::Wanted;
 use super::door::Sender;
 use super::{ProblemResponse, Web, body, cors, ratelimit};
 use crate::domain::id::{EventId, RunId};
-use crate::intake::limits::{RateOf, whole_seconds};
+use crate::intake::limits::RateOf;
 use crate::intake::webhook::Hook;
 use crate::intake::{Receipt, Received, Refusal, Replied, Taken};
 
@@ -92,8 +92,7 @@ async fn take(
         Taken::Question(answer) => super::answer::said(answer),
     };
     if let Some(left) = left {
-        let headers = ratelimit::headers(RateOf::Hook, &left.rate, left.left, whole_seconds(left.full_after));
-        response.headers_mut().extend(headers.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?))));
+        ratelimit::tell(&mut response, RateOf::Hook, &left);
     }
     Ok(response)
 }

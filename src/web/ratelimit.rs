@@ -1,10 +1,11 @@
 //! `RateLimit` and `RateLimit-Policy`, as in draft-ietf-httpapi-ratelimit-headers-11: what a sender may still send, and how the
 //! rate is.
 
-use http::HeaderName;
+use axum::response::Response;
+use http::{HeaderName, HeaderValue};
 
 use crate::domain::door::Rate;
-use crate::intake::limits::{RateOf, whole_seconds};
+use crate::intake::limits::{Left, RateOf, whole_seconds};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -16,4 +17,10 @@ pub(super) fn headers(of: RateOf, rate: &Rate, left: u32, reset_s: u64) -> [(Hea
     let window_s = whole_seconds(rate.per);
     let policy = format!("\"{name}\";q={};w={window_s}", rate.limit);
     [(RATE_LIMIT, format!("\"{name}\";r={left};t={reset_s}")), (RATE_LIMIT_POLICY, policy)]
+}
+
+/// Tells whoever was let in what is left.
+pub(super) fn tell(response: &mut Response, of: RateOf, left: &Left) {
+    let said = headers(of, &left.rate, left.left, whole_seconds(left.full_after));
+    response.headers_mut().extend(said.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?))));
 }

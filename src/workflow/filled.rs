@@ -14,6 +14,25 @@ pub struct Wrong {
     pub field: String,
     /// What would be right.
     pub message: String,
+    /// Where in the event's body, of what a schema says: a JSON pointer (RFC 6901), empty for the whole of it.
+    pub path: Option<String>,
+}
+
+impl Wrong {
+    /// What is wrong with this field.
+    #[must_use]
+    pub fn new(field: String, message: String) -> Self {
+        Self { field, message, path: None }
+    }
+}
+
+/// Said of a file under a name at which none is asked for.
+pub const NO_FILE_HERE: &str = "This form does not ask for a file here.";
+
+/// Whether a form takes files under this name.
+#[must_use]
+pub fn asks_for_file(form: &Form, name: &str) -> bool {
+    form.fields.is_none() || form.field(name).is_some_and(|field| matches!(field.kind, FieldKind::File { .. }))
 }
 
 /// Makes the body of an event of what was sent. A form with `fields` gives its own fields alone, each in its own type: a
@@ -33,13 +52,12 @@ pub fn check(form: &Form, pairs: &[(String, String)], files: &[EventFile]) -> Re
         };
         match found {
             Ok(found) => body.extend(found.map(|value| (field.name.to_string(), value))),
-            Err(message) => wrong.push(Wrong { field: field.name.to_string(), message }),
+            Err(message) => wrong.push(Wrong::new(field.name.to_string(), message)),
         }
     }
     for file in files {
-        let is_asked = form.field(&file.field).is_some_and(|field| matches!(field.kind, FieldKind::File { .. }));
-        if !is_asked {
-            wrong.push(Wrong { field: file.field.clone(), message: "This form does not ask for a file here.".to_owned() });
+        if !asks_for_file(form, &file.field) {
+            wrong.push(Wrong::new(file.field.clone(), NO_FILE_HERE.to_owned()));
         }
     }
     if wrong.is_empty() { Ok(body) } else { Err(wrong) }

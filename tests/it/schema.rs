@@ -246,8 +246,16 @@ fn each_slip_at_the_top_is_rejected() {
         true,
         "{form: {path: a, fields: {a: {type: date, max: 2026-01-01}, b: {type: hidden, value: 7}, c: {type: file, multiple: true}}}}",
     );
+    trigger(
+        true,
+        "{form: {path: a, limits: {body: 1KiB, rate: {limit: 1, per: 1m}, burst: 2}, schema: schemas/a.json, \
+         cors: {origins: 'http://[::1]:80', headers: x-shop, max_age: 1h}}}",
+    );
     for slip in [
         "{form: a}",
+        "{form: {path: a, limits: {burst: 1}}}",
+        "{form: {path: a, schema: a.json}}",
+        "{form: {path: a, cors: {origins: 'https://a.example;x'}}}",
         "{form: {}}",
         "{form: {path: a, redirect: //b}}",
         "{form: {path: a, redirect: b}}",

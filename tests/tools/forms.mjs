@@ -1,33 +1,11 @@
 // Fills in forms in Chromium as a person would, and prints what it saw as JSON.
 // Usage: node forms.mjs URL [FOLDER]; with FOLDER, pictures of the pages are kept there.
-import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { launch, look } from "./pages.mjs";
 
 const [url, folder] = process.argv.slice(2);
 if (!url) {
   console.error("usage: node forms.mjs URL [FOLDER]");
   process.exit(2);
-}
-
-// WCAG 2.2, "contrast ratio", of the text of each element on what is behind it.
-function contrasts() {
-  const parse = (color) => color.match(/[\d.]+/g).map(Number);
-  const luminance = (color) => {
-    const [r, g, b] = color.slice(0, 3).map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const color = parse(getComputedStyle(at).backgroundColor);
-      if (color.length < 4 || color[3] > 0) return color;
-    }
-    return [255, 255, 255];
-  };
-  const texts = [...document.querySelectorAll("p, h1, li, a, label, legend, .must, input, textarea, select, button")];
-  return texts.filter((element) => !element.closest(".aside")).map((element) => {
-    const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(behind(element))];
-    return [element.className || element.tagName, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
-  });
 }
 
 // Every field a person can reach has a name that is read out, and what describes it is there.
@@ -38,10 +16,7 @@ function unnamed() {
 }
 
 const photo = { name: "parcel ä.png", mimeType: "image/png", buffer: Buffer.alloc(300000, 7) };
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+const browser = await launch();
 const seen = { complaints: [], elsewhere: [], lowest_contrast: {}, widths: {}, unnamed: {} };
 try {
   // Without scripts: nothing on the pages needs them. (What this file evaluates runs all the same.)
@@ -50,23 +25,15 @@ try {
   // Of our pages alone: where a form leads to is another matter.
   page.on("console", (message) => { if (message.location().url.startsWith(`${url}/forms/`)) seen.complaints.push(message.text()); });
   page.on("request", (request) => { if (!request.url().startsWith(url)) seen.elsewhere.push(request.url()); });
-  const look = async (what) => {
-    for (const scheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme: scheme });
-      for (const [size, width] of [["wide", 1100], ["phone", 360]]) {
-        await page.setViewportSize({ width, height: 800 });
-        seen.widths[`${what} ${size}`] = await page.evaluate(() => document.scrollingElement.scrollWidth - window.innerWidth);
-        if (folder) await page.screenshot({ path: join(folder, `${what}-${scheme}-${size}.png`), fullPage: true });
-      }
-      seen.lowest_contrast[`${what} ${scheme}`] = (await page.evaluate(contrasts)).sort((a, b) => a[1] - b[1])[0];
-    }
+  const see = async (what) => {
+    await look(page, what, seen, folder);
     seen.unnamed[what] = await page.evaluate(unnamed);
   };
   const send = (name) => Promise.all([page.waitForEvent("load"), page.getByRole("button", { name }).click()]);
 
   await page.goto(`${url}/forms/contact`);
   seen.title = await page.title();
-  await look("empty");
+  await see("empty");
   // The keyboard gets to every field and to the button, and not to the honeypot.
   seen.tabs = [];
   for (let i = 0; i < 8; i++) {
@@ -82,7 +49,7 @@ try {
   await page.getByLabel("Photo").setInputFiles(photo);
   await send("Send");
   seen.mistakes = await page.getByRole("alert").innerText();
-  await look("mistakes");
+  await see("mistakes");
   await page.getByRole("link", { name: "E-mail" }).click();
   seen.led_to = await page.evaluate(() => document.querySelector(":target").id);
   seen.kept = [await page.getByLabel("E-mail").inputValue(), await page.getByLabel("Message").inputValue()];
@@ -94,7 +61,7 @@ try {
   await page.getByLabel("Send me your newsletter").check();
   await send("Send");
   seen.thanks = [new URL(page.url()).search, await page.getByRole("status").innerText()];
-  await look("thanks");
+  await see("thanks");
 
   // One whose page sends the browser to another server afterwards: its policy has to allow that.
   await page.goto(`${url}/forms/away`);

@@ -19,7 +19,9 @@ pub(super) fn of(told: &Value) -> String {
     let source: Vec<&str> = source.into_iter().filter(|word| !word.is_empty()).collect();
     out.add(0, &format!("{}  {}  {}", text(event, "id"), source.join(" "), text(event, "received")));
     let (kind, bytes) = (text(event, "content_type"), event.get("body_bytes").and_then(Value::as_u64).unwrap_or_default());
-    if bytes != 0 {
+    if let Some(form) = event.get("form") {
+        out.add(0, &filled_in(form));
+    } else if bytes != 0 {
         out.add(0, &format!("a body of {bytes} bytes{}{kind}", if kind.is_empty() { ", of no Content-Type" } else { ", " }));
     }
     for workflow in list(told, "workflows") {
@@ -37,6 +39,17 @@ pub(super) fn of(told: &Value) -> String {
         out.add(0, &format!("not served as written, for `hence check` finds an error: {}", files.join(", ")));
     }
     out.0.join("\n")
+}
+
+/// `a form with email, name; 2 files`
+fn filled_in(form: &Value) -> String {
+    let names: Vec<&str> = list(form, "fields").iter().filter_map(Value::as_str).collect();
+    let names = if names.is_empty() { "nothing filled in".to_owned() } else { brief(&names.join(", "), PART_CHARS) };
+    match form.get("files").and_then(Value::as_u64).unwrap_or_default() {
+        0 => format!("a form with {names}"),
+        1 => format!("a form with {names}; 1 file"),
+        files => format!("a form with {names}; {files} files"),
+    }
 }
 
 fn block(workflow: &Value, out: &mut Lines) {
@@ -303,6 +316,20 @@ mod tests {
           if
             false event.body.n > 10
         ");
+    }
+
+    #[test]
+    fn a_form_is_told_by_what_was_filled_in() {
+        let told = |form: Value| {
+            let event = json!({
+                "id": "evt_1", "source": "form", "method": "POST", "path": "contact", "received": "T", "content_type": "application/json",
+                "body_bytes": 40, "form": form,
+            });
+            of(&json!({"event": event, "workflows": [], "problems": []})).lines().nth(1).unwrap().to_owned()
+        };
+        assert_eq!(told(json!({"fields": ["email", "na\nme"], "files": 0})), "a form with email, na me");
+        assert_eq!(told(json!({"fields": ["email"], "files": 1})), "a form with email; 1 file");
+        assert_eq!(told(json!({"fields": [], "files": 2})), "a form with nothing filled in; 2 files");
     }
 
     #[test]

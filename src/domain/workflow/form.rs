@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Dedupe;
+use crate::domain::door::Door;
 
 /// A form trigger.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +17,8 @@ pub struct Form {
     pub honeypot: Option<Arc<str>>,
     /// The files it takes; none when absent.
     pub uploads: Option<Uploads>,
-    /// Other sites whose scripts may send it and read the answer, and that may show it in a frame.
-    pub cors: Sites,
+    /// How often it may be sent, and which other sites' scripts may read the answer and may show it in a frame.
+    pub door: Door,
     /// The most that its texts may take together, in bytes; the server's limit when absent.
     pub body_limit_bytes: Option<usize>,
     /// When a repeat is recognised.
@@ -78,29 +79,6 @@ impl fmt::Display for FileType {
             Self::Exact(kind) => out.write_str(kind),
             Self::Family(family) => write!(out, "{family}/*"),
             Self::Ending(ending) => write!(out, ".{ending}"),
-        }
-    }
-}
-
-/// Which sites' scripts may send a form.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sites {
-    /// None but its own.
-    None,
-    /// Every site's.
-    All,
-    /// These: `https://www.example.com`.
-    These(Vec<Arc<str>>),
-}
-
-impl Sites {
-    /// Whether a site is among them.
-    #[must_use]
-    pub fn allows(&self, origin: &str) -> bool {
-        match self {
-            Self::None => false,
-            Self::All => true,
-            Self::These(origins) => origins.iter().any(|known| **known == *origin),
         }
     }
 }

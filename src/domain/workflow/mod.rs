@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::id::Revision;
 use super::journal::Address;
 
-pub use form::{Choice, Field, FieldKind, FileType, Form, Length, Pattern, Sites, Uploads, Words};
+pub use form::{Choice, Field, FieldKind, FileType, Form, Length, Pattern, Uploads, Words};
 pub use keep::{Keep, Kept};
 pub use start::{Concurrency, Gathering, Input, InputKind, Mode, Throttle};
 pub use step::{Approve, Call, Case, Child, Emit, OnError, Respond, RespondBody, Step, StepKind, Wait, WaitEvent};

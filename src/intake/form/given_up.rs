@@ -72,7 +72,7 @@ impl Intake {
                 event = queue.recv() => event,
             };
             let Some(event) = event else { return };
-            if let Err(error) = self.journal.store().drop_files(event).await {
+            if let Err(error) = self.journal.drop_files(event).await {
                 tracing::warn!(error = %error, "files without an event could not be forgotten now; retention does it later");
             }
         }

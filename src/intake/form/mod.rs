@@ -1,12 +1,14 @@
 //! `/forms/…`: which form, what was filled in, whether a person did it, and the event that it is.
 
+mod gathered;
 mod given_up;
+mod judge;
 mod multipart;
+mod parts;
 mod stamp;
 mod steady;
 mod uploads;
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,17 +17,24 @@ use futures_util::Stream;
 use http::{HeaderMap, header};
 use tokio::sync::mpsc;
 
+use super::limits::Held;
 use super::webhook::kept_headers;
-use super::{Arrival, Dedupe, Intake, Refusal, Target};
-use crate::domain::Value;
+use super::{Arrival, Dedupe, Intake, Refusal, Stored, Target};
 use crate::domain::event::{EventHead, Source};
 use crate::domain::file::EventFile;
 use crate::domain::id::EventId;
-use crate::domain::workflow::{Form, Verify};
+use crate::domain::workflow::{Field, FieldKind, Form, Verify};
+use crate::domain::{Map, Value};
+use crate::store::StoreError;
+use crate::workflow::body_schema::Mismatch;
 use crate::workflow::filled::{self, Wrong};
+use gathered::Gathered;
 use given_up::{GivenUp, Pending};
-use stamp::Found;
+use judge::{Judge, stamp_at};
 
+pub(in crate::intake) use parts::Mail;
+
+pub use judge::Why;
 pub use stamp::{STAMP_FIELD, Stamps};
 pub use steady::Broken;
 
@@ -38,6 +47,7 @@ pub struct Door {
     target: Target,
     path: String,
     params: Vec<(String, String)>,
+    used: Arc<AtomicU64>,
 }
 
 impl Door {
@@ -47,19 +57,26 @@ impl Door {
         self.target.loaded.form(self.target.trigger)
     }
 
+    /// What has been used of its rate.
+    pub(super) fn used(&self) -> &AtomicU64 {
+        &self.used
+    }
+
     fn must(&self) -> Result<&Form, Refusal> {
         self.form().ok_or_else(|| Refusal::NoForm(self.path.clone()))
     }
 }
 
-/// What was sent, read and not yet looked at. Files are stored by then; without an event they are forgotten again.
+/// What was sent, read and not yet looked at. Much of its files is stored by then; without an event that is forgotten again.
 #[derive(Debug)]
 pub struct Draft {
     head: EventHead,
     pairs: Vec<(String, String)>,
     wrong: Vec<Wrong>,
     from: String,
-    pending: Pending,
+    files: Gathered,
+    /// The texts are in memory until it is taken.
+    held: Held,
 }
 
 /// What became of a form that was sent.
@@ -76,8 +93,8 @@ pub enum Sent {
 pub struct Again {
     /// What is wrong, field by field.
     pub wrong: Vec<Wrong>,
-    /// Nothing is wrong with the fields: it has to be sent once more, and why.
-    pub why: Option<&'static str>,
+    /// It has to be sent once more whatever is in the fields, and why.
+    pub why: Option<Why>,
     /// What was filled in.
     pub values: Vec<(String, String)>,
     /// The stamp of the page that is shown.
@@ -122,7 +139,7 @@ impl Intake {
         let catalog = self.current.get();
         let found = catalog.form(path).ok_or_else(|| Refusal::NoForm(path.to_owned()))?;
         let target = Target { loaded: Arc::clone(found.loaded), trigger: found.trigger };
-        Ok(Door { target, path: path.to_owned(), params: found.params })
+        Ok(Door { target, path: path.to_owned(), params: found.params, used: Arc::clone(found.used) })
     }
 
     /// The stamp of a page that is served now.
@@ -139,10 +156,10 @@ impl Intake {
         form.uploads.as_ref().map_or(texts, |uploads| texts.saturating_add(uploads::whole_bytes(uploads)))
     }
 
-    /// Reads what a browser sent. Files go into the store as they come, and are never held as a whole.
+    /// Reads what a browser sent. Large files go into the store as they come, and are never held as a whole.
     ///
     /// # Errors
-    /// When it is no form, too large, or broken off.
+    /// When it is no form, too large, broken off, or too much of other bodies is in memory.
     pub async fn read_form<E>(
         &self,
         door: &Door,
@@ -151,7 +168,7 @@ impl Intake {
         body: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
     ) -> Result<Draft, Refusal>
     where
-        E: fmt::Display + Send + 'static,
+        E: Into<Broken> + Send + 'static,
     {
         let form = door.must()?;
         let mut head = self.head(Source::Form, "form");
@@ -164,21 +181,22 @@ impl Intake {
         let (content_type, from) = (text(header::CONTENT_TYPE), text(header::ORIGIN).to_owned());
         let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let texts_bytes = form.body_limit_bytes.unwrap_or(self.body_limit_bytes);
-        let mut pending = Pending::new(head.id, self.forms.given_up.clone());
+        let pending = Pending::new(head.id, self.forms.given_up.clone());
+        let mut files = Gathered::new(Arc::clone(&self.journal), self.door.bodies.hold(), pending);
+        let mut held = self.door.bodies.hold();
         let body = steady::Steady::new(body);
-        let (pairs, files, wrong) = match kind.as_str() {
-            "application/x-www-form-urlencoded" => (steady::read_pairs(body, texts_bytes).await?, Vec::new(), Vec::new()),
+        let (pairs, wrong) = match kind.as_str() {
+            "application/x-www-form-urlencoded" => (steady::read_pairs(body, texts_bytes, &mut held).await?, Vec::new()),
             "multipart/form-data" => {
-                let whole = self.form_bytes(form);
-                let store = self.journal.store();
-                let read = multipart::Reading { store, form, texts_bytes, pending: &mut pending };
-                let read = read.all(content_type, body, whole).await?;
-                (read.pairs, read.files, read.wrong)
+                let judge = Judge { form, stamps: &self.forms.stamps, from: &from, received: head.received };
+                let reading = multipart::Reading { judge, texts_bytes, held: &mut held, files: &mut files };
+                let read = reading.all(content_type, body, self.form_bytes(form)).await?;
+                head.files = read.files;
+                (read.pairs, read.wrong)
             }
             _ => return Err(Refusal::NoFormBody(content_type.chars().take(CONTENT_TYPE_BYTES).collect())),
         };
-        head.files = files;
-        Ok(Draft { head, pairs, wrong, from, pending })
+        Ok(Draft { head, pairs, wrong, from, files, held })
     }
 
     /// Looks at what was sent, and takes it in if a person did and nothing is wrong with it. Durable on return.
@@ -187,46 +205,68 @@ impl Intake {
     /// When the store would not take it.
     pub async fn take_form(&self, door: &Door, draft: Draft) -> Result<Sent, Refusal> {
         let form = door.must()?;
-        let Draft { mut head, mut pairs, mut wrong, from, mut pending } = draft;
-        let event = head.id;
-        if let Some(honeypot) = &form.honeypot
-            && pairs.iter().any(|(name, value)| **name == **honeypot && !value.is_empty())
-        {
+        let Draft { head, mut pairs, mut wrong, from, files, held: _held } = draft;
+        let (event, received) = (head.id, head.received);
+        let judge = Judge { form, stamps: &self.forms.stamps, from: &from, received };
+        if judge.is_trapped(&pairs) {
             self.forms.spam.honeypot.fetch_add(1, Ordering::Relaxed);
             return Ok(Sent::Taken(event));
         }
-        let stamped = pairs.iter().position(|(name, _)| name == STAMP_FIELD).map(|at| pairs.remove(at).1);
-        let stamp = self.forms.stamps.look(&form.path, stamped.as_deref(), head.received);
-        let why = match stamp {
-            _ if form.fields.is_none() => None,
-            Found::TooQuick => {
-                // A browser that fills in by itself is as quick as a program: a person only presses the button again.
-                self.forms.spam.too_quick.fetch_add(1, Ordering::Relaxed);
-                Some("That was very quick. Please look at what you have written and send it once more.")
-            }
-            Found::Fine => None,
-            // A page of another site has no stamp of ours to send.
-            Found::Missing if form.cors.allows(&from) => None,
-            Found::Missing => Some("Please look at what you have written and send it once more."),
-            Found::TooOld => Some("This page was open for a long time. Please look at what you have written and send it once more."),
-        };
-        let body = filled::check(form, &pairs, &head.files).map_err(|more| merge(&mut wrong, more)).unwrap_or_default();
-        if !wrong.is_empty() || why.is_some() {
-            let kept = stamped.filter(|_| stamp == Found::Fine);
-            let stamp = kept.unwrap_or_else(|| self.forms.stamps.make(&form.path, stamp::long_enough_ago(head.received)));
-            pairs.retain(|(name, _)| form.field(name).is_some());
-            return Ok(Sent::Again(Again { wrong, why, values: pairs, stamp }));
+        let why = judge.why(&pairs);
+        if why == Some(Why::TooQuick) {
+            // A browser that fills in by itself is as quick as a program: a person only presses the button again.
+            self.forms.spam.too_quick.fetch_add(1, Ordering::Relaxed);
         }
+        let is_stamped = judge.is_stamped(&pairs);
+        let stamped = stamp_at(&pairs).map(|at| pairs.remove(at).1).filter(|_| is_stamped);
+        let body = filled::check(form, &pairs, &head.files).map_err(|more| merge(&mut wrong, more)).unwrap_or_default();
+        if wrong.is_empty() && why.is_none() {
+            match self.store_form(door, head, body, files).await {
+                Err(Refusal::DoesNotFit(mismatches)) => wrong = mismatches.into_iter().map(|mismatch| unfit(form, mismatch)).collect(),
+                stored => return stored.map(Sent::Taken),
+            }
+        }
+        let stamp = stamped.unwrap_or_else(|| self.forms.stamps.make(&form.path, stamp::long_enough_ago(received)));
+        pairs.retain(|(name, _)| form.field(name).is_some());
+        Ok(Sent::Again(Again { wrong, why, values: pairs, stamp }))
+    }
+
+    async fn store_form(&self, door: &Door, mut head: EventHead, body: Map, mut files: Gathered) -> Result<EventId, Refusal> {
         "application/json".clone_into(&mut head.content_type);
         let body = Bytes::from(Value::Object(body).to_string());
         let arrival = Arrival { head, body, dedupe: Dedupe::Hook, cursor: None, topic: None };
-        let taken = self.submit(arrival, std::slice::from_ref(&door.target)).await;
-        // Of an event that may be there or not the files stay: in time the store sees which it was.
-        if !matches!(&taken, Ok(receipt) if receipt.duplicate) {
-            pending.keep();
+        let accept = self.considered(arrival, std::slice::from_ref(&door.target))?;
+        files.write().await?;
+        let stored = self.store(accept, std::slice::from_ref(&door.target)).await;
+        if !is_surely_not_stored(&stored) {
+            files.keep();
         }
-        Ok(Sent::Taken(taken?.event))
+        Ok(stored?.receipt.event)
     }
+}
+
+/// Of an event that may be there or not the files stay: in time the store sees which it was.
+fn is_surely_not_stored(stored: &Result<Stored, Refusal>) -> bool {
+    match stored {
+        Ok(stored) => stored.receipt.duplicate,
+        Err(refusal) => matches!(refusal, Refusal::Store(StoreError::Overloaded { .. })),
+    }
+}
+
+/// A place that does not fit the form's schema, told at its field; what no field is about is told of the whole.
+fn unfit(form: &Form, mismatch: Mismatch) -> Wrong {
+    let Mismatch { path, message, remembered: _ } = mismatch;
+    let (first, rest) = path.strip_prefix('/').map_or(("", ""), |path| path.split_once('/').unwrap_or((path, "")));
+    let field = first.replace("~1", "/").replace("~0", "~");
+    let is_shown = |fields: &Vec<Field>| fields.iter().any(|known| *known.name == *field && known.kind != FieldKind::Hidden);
+    let is_about_one = !first.is_empty() && form.fields.as_ref().is_none_or(is_shown);
+    let (field, message) = match (is_about_one, rest) {
+        (true, "") => (field, format!("This {message}.")),
+        (true, rest) => (field, format!("In this, `{rest}` {message}.")),
+        (false, _) if path.is_empty() => (String::new(), format!("What was sent {message}.")),
+        (false, _) => (String::new(), format!("In what was sent, `{path}` {message}.")),
+    };
+    Wrong { field, message, path: Some(path) }
 }
 
 /// What is wrong with a file that was not taken is told once.

@@ -1,37 +1,38 @@
 //! `multipart/form-data` (RFC 7578), read as it comes: texts are gathered up to their limit, files go into the store piece by
 //! piece. A file that is not taken is read to its end and thrown away, so that the browser can show why.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use ring::digest;
 
-use super::given_up::Pending;
+use super::gathered::Gathered;
+use super::judge::Judge;
 use super::steady::{Allowance, Broken, Steady};
 use super::uploads::{allows, essence, plain_name, unescaped};
 use super::{Parts, VALUES_LIMIT};
-use crate::domain::file::{EventFile, FileId};
+use crate::domain::file::EventFile;
 use crate::domain::size::format_size;
-use crate::domain::workflow::{Form, Uploads};
+use crate::domain::workflow::Uploads;
 use crate::intake::Refusal;
-use crate::store::{PIECE_BYTES, Store};
-use crate::workflow::filled::Wrong;
+use crate::intake::limits::Held;
+use crate::workflow::filled::{self, Wrong};
 
 /// The longest boundary (RFC 2046, section 5.1.1).
 const BOUNDARY_BYTES: usize = 70;
 
 /// What is needed to read a form.
 pub(super) struct Reading<'r> {
-    pub(super) store: &'r dyn Store,
-    pub(super) form: &'r Form,
+    pub(super) judge: Judge<'r>,
     pub(super) texts_bytes: usize,
-    pub(super) pending: &'r mut Pending,
+    /// Counts the texts.
+    pub(super) held: &'r mut Held,
+    pub(super) files: &'r mut Gathered,
 }
 
 impl Reading<'_> {
     /// Reads all parts.
     pub(super) async fn all(mut self, content_type: &str, body: Steady, whole_bytes: usize) -> Result<Parts, Refusal> {
-        let boundary = multer::parse_boundary(content_type).ok().filter(|boundary| (1..=BOUNDARY_BYTES).contains(&boundary.len()));
-        let boundary = boundary.ok_or_else(|| Refusal::Unreadable("its content type has no `boundary`".to_owned()))?;
+        let boundary = boundary(content_type)?;
         let allowance = body.allowance();
         let limits = SizeLimit::new().whole_stream(u64::try_from(whole_bytes).unwrap_or(u64::MAX));
         // All that a form without parts consists of, whatever follows it.
@@ -48,6 +49,9 @@ impl Reading<'_> {
                 return Err(Refusal::Unreadable(format!("it has more than {VALUES_LIMIT} values")));
             }
             left_bytes = left_bytes.checked_sub(name.len()).ok_or(Refusal::TooLarge { limit_bytes: self.texts_bytes })?;
+            if !self.held.more(name.len()) {
+                return Err(Refusal::Crowded);
+            }
             if field.file_name().is_some() {
                 self.file(name, field, &allowance, &mut parts).await?;
             } else {
@@ -61,10 +65,13 @@ impl Reading<'_> {
         Ok(parts)
     }
 
-    async fn text(&self, mut field: Field<'_>, allowance: &Allowance, left_bytes: &mut usize) -> Result<String, Refusal> {
+    async fn text(&mut self, mut field: Field<'_>, allowance: &Allowance, left_bytes: &mut usize) -> Result<String, Refusal> {
         let mut bytes = Vec::new();
         while let Some(piece) = next(&mut field, allowance).await? {
             *left_bytes = left_bytes.checked_sub(piece.len()).ok_or(Refusal::TooLarge { limit_bytes: self.texts_bytes })?;
+            if !self.held.more(piece.len()) {
+                return Err(Refusal::Crowded);
+            }
             bytes.extend_from_slice(&piece);
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -75,25 +82,37 @@ impl Reading<'_> {
         let declared = field.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let kind = essence(declared);
         // A browser sends a nameless part where no file was chosen.
-        let taken = if called.is_empty() { Ok(None) } else { self.wanted(&kind, &called, parts.files.len()).map(Some) };
+        let taken = if called.is_empty() { Ok(None) } else { self.wanted(&name, &kind, &called, parts.files.len()).map(Some) };
         let found = match taken {
-            Ok(Some(uploads)) => self.store(&uploads, &mut field, allowance, parts.files.len()).await?,
+            Ok(Some(uploads)) => {
+                if self.judge.is_given_up(&parts.pairs) {
+                    self.files.give_up();
+                }
+                self.store(&uploads, &mut field, allowance, parts.files.len()).await?
+            }
             Ok(None) => Ok(None),
             Err(message) => Err(message),
         };
+        if found.is_err() {
+            self.files.give_up();
+        }
         // What is left of one that is not taken.
         while next(&mut field, allowance).await?.is_some() {}
         match found {
             Ok(None) => {}
             Ok(Some((number, size, sha256))) => parts.files.push(EventFile { number, field: name, name: called, kind, size, sha256 }),
-            Err(message) if parts.wrong.len() < VALUES_LIMIT => parts.wrong.push(Wrong { field: name, message }),
+            Err(message) if parts.wrong.len() < VALUES_LIMIT => parts.wrong.push(Wrong::new(name, message)),
             Err(_) => {}
         }
         Ok(())
     }
 
-    fn wanted(&mut self, kind: &str, name: &str, files: usize) -> Result<Uploads, String> {
-        let uploads = self.form.uploads.as_ref().ok_or("This form takes no files.")?;
+    fn wanted(&self, field: &str, kind: &str, name: &str, files: usize) -> Result<Uploads, String> {
+        let form = self.judge.form;
+        let uploads = form.uploads.as_ref().ok_or("This form takes no files.")?;
+        if !filled::asks_for_file(form, field) {
+            return Err(filled::NO_FILE_HERE.to_owned());
+        }
         if uploads.count <= files {
             return Err(format!("This form takes at most {} {}.", uploads.count, if uploads.count == 1 { "file" } else { "files" }));
         }
@@ -101,54 +120,52 @@ impl Reading<'_> {
             let sorts: Vec<String> = uploads.types.iter().map(ToString::to_string).collect();
             return Err(format!("`{name}` is not of a sort that is taken here: {}.", sorts.join(", ")));
         }
-        self.pending.begin();
         Ok(uploads.clone())
     }
 
-    /// Stores a file: its number, size and digest; or why it is too large.
+    /// Stores a file, unless the form was given up: its number, size and digest; or why it is too large.
     async fn store(
-        &self,
+        &mut self,
         uploads: &Uploads,
         field: &mut Field<'_>,
         allowance: &Allowance,
         before: usize,
     ) -> Result<Result<Option<(u16, u64, String)>, String>, Refusal> {
         let number = u16::try_from(before + 1).map_err(|_large| Refusal::Unreadable("it has too many files".to_owned()))?;
-        let id = FileId { event: self.pending.event(), number };
+        self.files.begin(number);
         let mut digest = digest::Context::new(&digest::SHA256);
-        let (mut size, mut index, mut piece) = (0usize, 0u32, BytesMut::new());
+        let mut size = 0usize;
         while let Some(bytes) = next(field, allowance).await? {
             size = size.saturating_add(bytes.len());
             if uploads.max_bytes < size {
                 return Ok(Err(format!("This file is larger than {}.", format_size(u64::try_from(uploads.max_bytes).unwrap_or(u64::MAX)))));
             }
             digest.update(&bytes);
-            piece.extend_from_slice(&bytes);
-            while PIECE_BYTES <= piece.len() {
-                self.store.put_file(id, index, piece.split_to(PIECE_BYTES).freeze()).await?;
-                index += 1;
-            }
+            self.files.add(&bytes).await?;
         }
-        if !piece.is_empty() {
-            self.store.put_file(id, index, piece.freeze()).await?;
-        }
+        self.files.end();
         let sha256 = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Ok(Some((number, u64::try_from(size).unwrap_or(u64::MAX), sha256))))
     }
 }
 
-async fn next(field: &mut Field<'_>, allowance: &Allowance) -> Result<Option<Bytes>, Refusal> {
+/// What stands between the parts.
+pub(super) fn boundary(content_type: &str) -> Result<String, Refusal> {
+    let boundary = multer::parse_boundary(content_type).ok().filter(|boundary| (1..=BOUNDARY_BYTES).contains(&boundary.len()));
+    boundary.ok_or_else(|| Refusal::Unreadable("its content type has no `boundary`".to_owned()))
+}
+
+pub(super) async fn next(field: &mut Field<'_>, allowance: &Allowance) -> Result<Option<Bytes>, Refusal> {
     allowance.renew();
     field.chunk().await.map_err(refusal)
 }
 
-fn refusal(error: multer::Error) -> Refusal {
+pub(super) fn refusal(error: multer::Error) -> Refusal {
     match error {
         multer::Error::StreamSizeExceeded { limit } => Refusal::TooLarge { limit_bytes: usize::try_from(limit).unwrap_or(usize::MAX) },
-        multer::Error::StreamReadFailed(error) => match error.downcast_ref::<Broken>() {
-            Some(Broken::Allowance) => Refusal::Unreadable(error.to_string()),
-            Some(Broken::Body(_)) | None => Refusal::BrokenBody(error.to_string()),
-        },
+        multer::Error::StreamReadFailed(error) => {
+            error.downcast_ref::<Broken>().map_or_else(|| Refusal::BrokenBody(error.to_string()), Refusal::from)
+        }
         multer::Error::IncompleteStream | multer::Error::IncompleteFieldData { .. } => {
             Refusal::Unreadable("it ends before its last boundary".to_owned())
         }

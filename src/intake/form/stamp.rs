@@ -14,9 +14,9 @@ use crate::domain::time::Timestamp;
 /// The hidden field of a served form that holds its stamp. No field of a workflow begins with `_`.
 pub const STAMP_FIELD: &str = "_form";
 /// Who is quicker is no person.
-const QUICKEST: Duration = Duration::from_secs(2);
+pub(super) const QUICKEST: Duration = Duration::from_secs(2);
 /// A page that is older is shown again.
-const OLDEST: Duration = Duration::from_secs(24 * 3_600);
+pub(super) const OLDEST: Duration = Duration::from_secs(24 * 3_600);
 
 /// Makes stamps and knows its own again.
 pub struct Stamps(hmac::Key);

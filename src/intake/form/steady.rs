@@ -1,17 +1,19 @@
 //! A body in small pieces, no faster than they are used. The multipart reader takes all that is ready before it gives any of it
 //! on, and gathers a part's headers without a bound; from here it gets one piece at a time, and an allowance.
 
-use std::fmt;
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use super::VALUES_LIMIT;
 use crate::intake::Refusal;
+use crate::intake::limits::Held;
 
 /// The largest piece.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -21,12 +23,31 @@ const ALLOWANCE_BYTES: usize = 4 * PIECE_BYTES;
 /// Why a body ended early.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
-    /// The sender stopped, or was too slow.
+    /// The sender stopped.
     #[error("{0}")]
     Body(String),
+    /// The sender took longer than this, and than it may for what came.
+    #[error("it came too slowly")]
+    Slow(Duration),
     /// What stands before a part's content does not end.
     #[error("a part's headers are longer than {ALLOWANCE_BYTES} bytes, or the boundary never comes")]
     Allowance,
+}
+
+impl From<Infallible> for Broken {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<&Broken> for Refusal {
+    fn from(broken: &Broken) -> Self {
+        match broken {
+            Broken::Body(why) => Self::BrokenBody(why.clone()),
+            Broken::Slow(patience) => Self::SlowBody(*patience),
+            Broken::Allowance => Self::Unreadable(broken.to_string()),
+        }
+    }
 }
 
 /// How much of a body's beginning is kept.
@@ -67,8 +88,8 @@ pub(super) struct Steady {
 }
 
 impl Steady {
-    pub(super) fn new<E: fmt::Display + Send + 'static>(body: impl Stream<Item = Result<Bytes, E>> + Send + 'static) -> Self {
-        let body = Box::pin(body.map(|piece| piece.map_err(|error| Broken::Body(error.to_string()))));
+    pub(super) fn new<E: Into<Broken> + Send + 'static>(body: impl Stream<Item = Result<Bytes, E>> + Send + 'static) -> Self {
+        let body = Box::pin(body.map(|piece| piece.map_err(Into::into)));
         let allowance = Allowance::default();
         allowance.renew();
         Self { body, rest: Bytes::new(), allowance, rests: false }
@@ -103,13 +124,16 @@ impl Stream for Steady {
 }
 
 /// Reads a form without files: `application/x-www-form-urlencoded` (WHATWG URL).
-pub(super) async fn read_pairs(mut body: Steady, limit_bytes: usize) -> Result<Vec<(String, String)>, Refusal> {
+pub(super) async fn read_pairs(mut body: Steady, limit_bytes: usize, held: &mut Held) -> Result<Vec<(String, String)>, Refusal> {
     let mut bytes = Vec::new();
     while let Some(piece) = body.next().await {
-        let piece = piece.map_err(|error| Refusal::BrokenBody(error.to_string()))?;
+        let piece = piece.map_err(|broken| Refusal::from(&broken))?;
         body.allowance.renew();
         if limit_bytes < bytes.len() + piece.len() {
             return Err(Refusal::TooLarge { limit_bytes });
+        }
+        if !held.more(piece.len()) {
+            return Err(Refusal::Crowded);
         }
         bytes.extend_from_slice(&piece);
     }

@@ -57,11 +57,16 @@ impl Held {
         self.bytes = self.bytes.saturating_add(bytes);
         before.saturating_add(bytes) <= self.bodies.limit_bytes
     }
+
+    /// Gives all of it back: it is stored, or thrown away.
+    pub fn give_back(&mut self) {
+        self.bodies.held.fetch_sub(std::mem::take(&mut self.bytes), Ordering::Relaxed);
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.bodies.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.give_back();
     }
 }
 
@@ -83,6 +88,8 @@ mod tests {
         assert!(one.more(60) && one.more(40));
         assert!(!two.more(1), "there is no room");
         assert_eq!(bodies.held_bytes(), 101);
+        two.give_back();
+        assert_eq!(bodies.held_bytes(), 100);
         drop(two);
         drop(one);
         assert_eq!(bodies.held_bytes(), 0);

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::Refusal;
+use super::form;
 use super::webhook::Hook;
 use crate::domain::door::TrustedProxies;
 use crate::domain::time::Timestamp;
@@ -32,6 +33,8 @@ use crate::domain::workflow::Verify;
 pub enum RateOf {
     /// The hook's, which counts all senders together.
     Hook,
+    /// The form's, which counts all senders together.
+    Form,
     /// The sender's, over all hooks.
     Sender,
     /// That of a sender whose requests could not be verified.
@@ -44,6 +47,7 @@ impl RateOf {
     pub fn name(self) -> &'static str {
         match self {
             Self::Hook => "hook",
+            Self::Form => "form",
             Self::Sender => "sender",
             Self::Unverified => "unverified",
         }
@@ -54,6 +58,7 @@ impl fmt::Display for RateOf {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Hook => "more requests than this hook takes",
+            Self::Form => "more requests than this form takes",
             Self::Sender => "more requests than one sender may send",
             Self::Unverified => "more requests that could not be verified than one sender may send",
         })
@@ -104,6 +109,16 @@ impl FrontDoor {
             return Ok(());
         }
         self.strangers.ask(sender, now).map_err(|spent| Refusal::TooOften { of: RateOf::Unverified, spent })
+    }
+
+    /// Lets a form in that somebody sends, before anything of it is read.
+    ///
+    /// # Errors
+    /// When too many came before it.
+    pub fn admit_form(&self, door: &form::Door, sender: IpAddr, now: Timestamp) -> Result<Option<Left>, Refusal> {
+        self.admit_sender(sender, now)?;
+        let Some(rate) = door.form().and_then(|form| form.door.rate) else { return Ok(None) };
+        take(door.used(), &rate, 1, now).map(Some).map_err(|spent| Refusal::TooOften { of: RateOf::Form, spent })
     }
 
     /// Counts one more of a hook's rate; nothing where it has none.

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::super::{Keep, PIECE_BYTES, Pass, Stage, Store, Write};
-use super::{Place, accept, event_id, time, with_files};
+use super::super::{Keep, PIECE_BYTES, Pass, Piece, Stage, Store, Write, Written};
+use super::{Place, accept, event_id, new, time, with_files, write};
 use crate::domain::file::FileId;
 use crate::domain::id::EventId;
 
@@ -18,9 +18,14 @@ fn content(length: usize, salt: u8) -> Bytes {
     (0..length).map(|at| u8::try_from(at % 251).unwrap() ^ salt).collect()
 }
 
+/// A file as it is written, piece by piece.
+fn pieces(file: FileId, content: &Bytes) -> impl Iterator<Item = Piece> {
+    (0u32..).zip(content.chunks(PIECE_BYTES)).map(move |(index, bytes)| Piece { file, index, bytes: Bytes::copy_from_slice(bytes) })
+}
+
 async fn put(store: &dyn Store, id: FileId, content: &Bytes) {
-    for (index, piece) in (0u32..).zip(content.chunks(PIECE_BYTES)) {
-        store.put_file(id, index, Bytes::copy_from_slice(piece)).await.unwrap();
+    for piece in pieces(id, content) {
+        assert_eq!(write(store, [Write::Files(vec![piece])]).await, [Written::Committed(Vec::new())]);
     }
 }
 
@@ -66,9 +71,29 @@ pub(super) async fn files_of_every_size_come_back(place: &Place) {
     assert!(checked.problems.is_empty(), "{:?}", checked.problems);
 }
 
+pub(super) async fn pieces_are_written_together_with_all_else(place: &Place) {
+    let (first, second) = (content(2 * PIECE_BYTES + 1, 1), content(PIECE_BYTES, 2));
+    let event = with_files(accept(1, &[]), [(1, first.clone()), (2, second.clone())].into_iter());
+    let all: Vec<Piece> = pieces(file(event_id(1), 1), &first).chain(pieces(file(event_id(1), 2), &second)).collect();
+    let done = || Written::Committed(Vec::new());
+    {
+        let store = place().unwrap();
+        let (early, late) = all.split_at(2);
+        let batch = [Write::Files(early.to_vec()), Write::Files(Vec::new()), Write::Files(late.to_vec()), Write::Accept(event.clone())];
+        assert_eq!(write(&*store, batch).await, [done(), done(), done(), new(&event)]);
+        // The same once more changes nothing.
+        assert_eq!(write(&*store, [Write::Files(all)]).await, [done()]);
+    }
+    let store = place().unwrap();
+    assert_eq!(read(&*store, file(event_id(1), 1)).await, first);
+    assert_eq!(read(&*store, file(event_id(1), 2)).await, second);
+    let checked = store.check().await.unwrap();
+    assert!(checked.problems.is_empty(), "{:?}", checked.problems);
+}
+
 pub(super) async fn what_is_missing_of_a_file_is_found(store: &dyn Store) {
     let whole = content(2 * PIECE_BYTES, 1);
-    store.put_file(file(event_id(1), 1), 0, whole.slice(..PIECE_BYTES)).await.unwrap();
+    put(store, file(event_id(1), 1), &whole.slice(..PIECE_BYTES)).await;
     store.write(vec![Write::Accept(with_files(accept(1, &[]), [(1, whole)].into_iter()))]).await.unwrap();
     let checked = store.check().await.unwrap();
     assert!(checked.problems.iter().any(|problem| problem.contains("/1 has 262144 bytes, and its event says 524288")), "{checked:?}");

@@ -52,6 +52,7 @@ pub async fn check_all(fresh: &dyn Fn() -> Place) {
     commit::outputs_of_every_size_come_back(&*open()).await;
     commit::a_failure_is_shown_in_lists(&*open()).await;
     files::files_of_every_size_come_back(&fresh()).await;
+    files::pieces_are_written_together_with_all_else(&fresh()).await;
     files::what_is_missing_of_a_file_is_found(&*open()).await;
     files::files_that_no_event_follows_are_forgotten(&*open()).await;
     files::files_of_an_event_that_stays_stay(&*open()).await;

@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use bytes::{Bytes, BytesMut};
 
 use super::super::kv::{Batch, Order, VALUE_MAX_BYTES};
-use super::super::{PIECE_BYTES, StoreError};
+use super::super::{PIECE_BYTES, Piece, StoreError, Written};
 use super::record::damaged;
 use super::write::admit;
-use super::{Core, key};
+use super::{Core, Writer, key};
 use crate::domain::file::FileId;
 use crate::domain::id::EventId;
 
@@ -23,18 +23,26 @@ fn first_chunk(index: u32) -> Result<u32, StoreError> {
     chunk.ok_or_else(|| StoreError::Io("a file is larger than the store takes".to_owned()))
 }
 
-impl Core {
-    pub(super) fn put_file(&self, file: FileId, index: u32, piece: &[u8]) -> Result<(), StoreError> {
-        let (first, prefix) = (first_chunk(index)?, key::file(file));
-        let mut batch = Batch::default();
-        for (chunk, bytes) in (first..).zip(piece.chunks(VALUE_MAX_BYTES).take(CHUNKS)) {
+/// Puts pieces of files, or none of them.
+pub(super) fn put_files(writer: &mut Writer, batch: &mut Batch, pieces: &[Piece]) -> Written {
+    // Everything that can fail comes before the first put.
+    let mut placed = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        match admit(writer).and_then(|()| first_chunk(piece.index)) {
+            Ok(first) => placed.push((first, piece)),
+            Err(error) => return Written::Refused(error.into()),
+        }
+    }
+    for (first, Piece { file, index: _, bytes }) in placed {
+        let prefix = key::file(*file);
+        for (chunk, bytes) in (first..).zip(bytes.chunks(VALUE_MAX_BYTES).take(CHUNKS)) {
             batch.put(key::chunk(&prefix, chunk), bytes.to_vec());
         }
-        let mut writer = self.writer();
-        admit(&mut writer)?;
-        self.apply(&mut writer, &batch)
     }
+    Written::Committed(Vec::new())
+}
 
+impl Core {
     pub(super) fn file(&self, file: FileId, index: u32) -> Result<Option<Bytes>, StoreError> {
         let (first, prefix) = (first_chunk(index)?, key::file(file));
         let (from, to) = (key::chunk(&prefix, first), key::chunk(&prefix, first_chunk(index.saturating_add(1))?));

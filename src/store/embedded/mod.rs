@@ -286,10 +286,6 @@ impl Store for Embedded {
         self.blocking(move |core| core.revision(revision))
     }
 
-    fn put_file(&self, file: FileId, index: u32, piece: Bytes) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.blocking(move |core| core.put_file(file, index, &piece))
-    }
-
     fn file(&self, file: FileId, index: u32) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
         self.blocking(move |core| core.file(file, index))
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::kv::Batch;
 use super::super::{CommitError, Epoch, StoreError, Write, Written};
+use super::files::put_files;
 use super::keys::Known;
 use super::{Core, Writer, read};
 
@@ -63,6 +64,7 @@ impl Core {
                 },
                 Write::Replay(replay) => self.replay(writer, batch, replay).map_err(CommitError::Store),
                 Write::Commit(commit) => self.commit(epoch, batch, commit).map(Written::Committed),
+                Write::Files(pieces) => Ok(put_files(writer, batch, pieces)),
                 Write::Cancel(run) => self.cancel(batch, *run).map_err(CommitError::Store),
                 Write::Cursor(cursor) => {
                     self.move_cursor(batch, Some(cursor)).map(|()| Written::Committed(Vec::new())).map_err(CommitError::Store)

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::answers::Answers;
-use super::{Accept, Accepted, Commit, CommitError, Replay, Store, StoreError, Write, Written};
+use super::{Accept, Accepted, Commit, CommitError, Piece, Replay, Store, StoreError, Write, Written};
 use crate::domain::event::Event;
-use crate::domain::id::RunId;
+use crate::domain::id::{EventId, RunId};
 use feed::{Waiting, feed_of};
 
 pub use committer::Committer;
@@ -160,6 +160,29 @@ impl Journal {
     /// When the store cannot.
     pub async fn begin_schedule(&self, cursor: super::Cursor) -> Result<(), StoreError> {
         self.write(Write::Cursor(cursor), Vec::new()).await.map(drop)
+    }
+
+    /// Stores pieces of files whose event is accepted later: only then, so that an event that is there has its files. Durable on
+    /// return, also when the caller goes away meanwhile.
+    ///
+    /// # Errors
+    /// When the store cannot; none of them is stored then.
+    pub async fn put_files(&self, pieces: Vec<Piece>) -> Result<(), StoreError> {
+        match self.write(Write::Files(pieces), Vec::new()).await? {
+            Written::Committed(_) => Ok(()),
+            Written::Refused(CommitError::Store(error)) => Err(error),
+            other => Err(out_of_step(&other)),
+        }
+    }
+
+    /// Forgets the files of an event that was not accepted, and of which nothing more is put.
+    ///
+    /// # Errors
+    /// When the store cannot.
+    pub async fn drop_files(&self, event: EventId) -> Result<(), StoreError> {
+        // Who put them has gone away, and what that one put may still be in the queue.
+        self.put_files(Vec::new()).await?;
+        self.store.drop_files(event).await
     }
 
     async fn write(&self, write: Write, feed: Vec<Feed>) -> Result<Written, StoreError> {

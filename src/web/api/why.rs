@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::{ProblemResponse, Web};
 use super::{events, runs, view};
-use crate::domain::event::{Event, EventHead, MatchResult};
+use crate::domain::event::{Event, EventHead, MatchResult, Source};
 use crate::domain::id::RunId;
 use crate::domain::journal::Fact;
 use crate::domain::run::Status;
@@ -87,10 +87,18 @@ pub(in super::super) async fn show(State(web): State<Arc<Web>>, Path(text): Path
         head.insert("method".to_owned(), json!(event.head.method));
         head.insert("content_type".to_owned(), json!(event.head.content_type));
         head.insert("body_bytes".to_owned(), json!(event.body.len()));
+        head.extend(filled_in(&event).map(|form| ("form".to_owned(), form)));
     }
     let mut shown = json!({"event": head, "workflows": workflows, "problems": problems});
     web.intake.secrets.mask_value(&mut shown);
     Ok(Json(shown))
+}
+
+/// What was filled in, of a form: its body is what we made of it, and no more what came.
+fn filled_in(event: &Event) -> Option<Value> {
+    let body: Map = (event.head.source == Source::Form).then(|| serde_json::from_slice(&event.body).ok())??;
+    let fields: Vec<&String> = body.keys().collect();
+    Some(json!({"fields": fields, "files": event.head.files.len()}))
 }
 
 async fn then(web: &Web, head: &EventHead, workflow: &str) -> Result<Then, ProblemResponse> {

@@ -8,8 +8,9 @@ use std::fmt::Write;
 use axum::response::Html;
 use http::StatusCode;
 
-use crate::domain::workflow::{Choice, Field, FieldKind, Form, Length, Sites};
-use crate::intake::form::{Again, STAMP_FIELD};
+use crate::domain::door::Origins;
+use crate::domain::workflow::{Choice, Field, FieldKind, Form, Length};
+use crate::intake::form::{Again, STAMP_FIELD, Why};
 use crate::web::html::{document, escaped, sentence, style_source};
 use crate::workflow::filled::Wrong;
 
@@ -22,10 +23,10 @@ const THANKS: &str = "Thank you. We have received what you sent.";
 pub(super) fn content_security_policy(form: Option<&Form>) -> String {
     let elsewhere = form.and_then(|form| form.redirect.as_deref()).filter(|redirect| !redirect.starts_with('/'));
     let target = elsewhere.map(|redirect| format!(" {}", origin(redirect))).unwrap_or_default();
-    let frames = match form.map(|form| &form.cors) {
-        None | Some(Sites::None) => "'none'".to_owned(),
-        Some(Sites::All) => "*".to_owned(),
-        Some(Sites::These(origins)) => origins.join(" "),
+    let frames = match form.and_then(|form| form.door.cors.as_ref()).map(|cors| &cors.origins) {
+        None => "'none'".to_owned(),
+        Some(Origins::Any) => "*".to_owned(),
+        Some(Origins::These(origins)) => origins.join(" "),
     };
     let style = style_source(STYLE);
     format!("default-src 'none'; style-src {style}; form-action 'self'{target}; frame-ancestors {frames}; base-uri 'none'")
@@ -48,8 +49,7 @@ pub(super) fn thanks(form: &Form) -> Html<String> {
 
 /// A form of another page was not taken.
 pub(super) fn not_taken(form: &Form, again: &Again) -> Html<String> {
-    let items: String =
-        again.wrong.iter().map(|wrong| format!("<li>{}: {}</li>\n", escaped(&wrong.field), escaped(&wrong.message))).collect();
+    let items: String = again.wrong.iter().map(item).collect();
     let body = format!(
         "<h1>This was not sent</h1>\n<div class=\"mistakes\" role=\"alert\"><ul>\n{items}</ul></div>\n<p class=\"said\">Go back to mend it. Nothing was sent.</p>\n"
     );
@@ -65,6 +65,7 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Html<String> {
     };
     let help = match status {
         StatusCode::NOT_FOUND => "Look whether you have the whole address.",
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => "Go back and try again in a moment. Nothing was sent.",
         _ if status.is_client_error() => "Go back to mend it. Nothing was sent.",
         _ => "Nothing was sent. Please try again in a moment.",
     };
@@ -86,25 +87,26 @@ pub(super) fn form(form: &Form, again: &Again) -> Html<String> {
     body.push_str(&mistakes(fields, again));
     let enctype = if has_file { " enctype=\"multipart/form-data\"" } else { "" };
     body.push_str(&format!("<form method=\"post\"{enctype} accept-charset=\"utf-8\">\n"));
+    // These two before any file: nothing of a form is stored that no person sent.
     body.push_str(&format!("<input type=\"hidden\" name=\"{STAMP_FIELD}\" value=\"{}\">\n", escaped(&again.stamp)));
+    if let Some(honeypot) = &form.honeypot {
+        body.push_str(&format!(
+            "<div class=\"aside\" aria-hidden=\"true\"><label for=\"f-{honeypot}\">Leave this empty</label>\
+             <input id=\"f-{honeypot}\" name=\"{honeypot}\" tabindex=\"-1\" autocomplete=\"off\"></div>\n"
+        ));
+    }
     if fields.iter().any(|field| field.required) {
         body.push_str("<p class=\"hint\">What is marked with <span class=\"must\">*</span> has to be filled in.</p>\n");
     }
     let is_again = again.why.is_some() || !again.wrong.is_empty();
     for field in fields {
-        let wrong = again.wrong.iter().find(|wrong| *wrong.field == *field.name);
+        let wrong: Vec<&str> = again.wrong.iter().filter(|wrong| *wrong.field == *field.name).map(|wrong| wrong.message.as_str()).collect();
         let sent: Vec<&str> = if is_again {
             again.values.iter().filter(|(name, _)| **name == *field.name).map(|(_, value)| value.as_str()).collect()
         } else {
             field.value.iter().map(|value| &**value).collect()
         };
         body.push_str(&Shown { form, field, sent, wrong, is_again }.html());
-    }
-    if let Some(honeypot) = &form.honeypot {
-        body.push_str(&format!(
-            "<div class=\"aside\" aria-hidden=\"true\"><label for=\"f-{honeypot}\">Leave this empty</label>\
-             <input id=\"f-{honeypot}\" name=\"{honeypot}\" tabindex=\"-1\" autocomplete=\"off\"></div>\n"
-        ));
     }
     let button = form.words.button.as_deref().unwrap_or(BUTTON);
     body.push_str(&format!("<button type=\"submit\">{}</button>\n</form>\n", escaped(button)));
@@ -115,18 +117,21 @@ pub(super) fn form(form: &Form, again: &Again) -> Html<String> {
 /// What is wrong, above the form, each with a link to its field.
 fn mistakes(fields: &[Field], again: &Again) -> String {
     if again.wrong.is_empty() {
-        return again.why.map(|why| format!("<div class=\"mistakes\" role=\"alert\"><p>{}</p></div>\n", escaped(why))).unwrap_or_default();
+        let why = again.why.map(Why::said);
+        return why.map(|why| format!("<div class=\"mistakes\" role=\"alert\"><p>{}</p></div>\n", escaped(why))).unwrap_or_default();
     }
-    let item = |wrong: &Wrong| {
-        let field = fields.iter().find(|field| *field.name == *wrong.field);
-        let message = escaped(&wrong.message);
-        match field {
-            Some(field) => format!("<li><a href=\"#{}\">{}</a>: {message}</li>\n", first_id(field), escaped(&field.label)),
-            None => format!("<li>{}: {message}</li>\n", escaped(&wrong.field)),
-        }
+    let linked = |wrong: &Wrong| match fields.iter().find(|field| *field.name == *wrong.field) {
+        Some(field) => format!("<li><a href=\"#{}\">{}</a>: {}</li>\n", first_id(field), escaped(&field.label), escaped(&wrong.message)),
+        None => item(wrong),
     };
-    let items: String = again.wrong.iter().map(item).collect();
+    let items: String = again.wrong.iter().map(linked).collect();
     format!("<div class=\"mistakes\" role=\"alert\"><p>This was not sent yet. Please mend:</p>\n<ul>\n{items}</ul></div>\n")
+}
+
+/// Something wrong that no field of the page is about.
+fn item(wrong: &Wrong) -> String {
+    let message = escaped(&wrong.message);
+    if wrong.field.is_empty() { format!("<li>{message}</li>\n") } else { format!("<li>{}: {message}</li>\n", escaped(&wrong.field)) }
 }
 
 /// The element that a link to a field leads to.
@@ -142,7 +147,7 @@ struct Shown<'s> {
     form: &'s Form,
     field: &'s Field,
     sent: Vec<&'s str>,
-    wrong: Option<&'s Wrong>,
+    wrong: Vec<&'s str>,
     /// It was sent before.
     is_again: bool,
 }
@@ -258,22 +263,24 @@ impl Shown<'_> {
     }
 
     fn mistake(&self) -> String {
-        let wrong = self.wrong;
-        wrong.map(|wrong| format!("<p class=\"wrong\" id=\"w-{}\">{}</p>\n", self.field.name, escaped(&wrong.message))).unwrap_or_default()
+        if self.wrong.is_empty() {
+            return String::new();
+        }
+        format!("<p class=\"wrong\" id=\"w-{}\">{}</p>\n", self.field.name, escaped(&self.wrong.join(" ")))
     }
 
     /// What every input says of itself.
     fn common(&self) -> String {
         let required = if self.field.required { " required" } else { "" };
         let placeholder = self.field.placeholder.as_ref().map(|text| format!(" placeholder=\"{}\"", escaped(text))).unwrap_or_default();
-        let invalid = if self.wrong.is_some() { " aria-invalid=\"true\"" } else { "" };
+        let invalid = if self.wrong.is_empty() { "" } else { " aria-invalid=\"true\"" };
         format!("{required}{placeholder}{invalid}{}", self.described())
     }
 
     fn described(&self) -> String {
         let name = &self.field.name;
         let help = self.field.help.as_ref().map(|_| format!("h-{name}"));
-        let wrong = self.wrong.map(|_| format!("w-{name}"));
+        let wrong = self.wrong.first().map(|_| format!("w-{name}"));
         let ids: Vec<String> = help.into_iter().chain(wrong).collect();
         if ids.is_empty() { String::new() } else { format!(" aria-describedby=\"{}\"", ids.join(" ")) }
     }

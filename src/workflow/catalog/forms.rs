@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use matchit::Router;
 
@@ -17,6 +18,7 @@ use crate::workflow::yaml::Span;
 struct Served {
     loaded: Arc<Loaded>,
     trigger: usize,
+    used: Arc<AtomicU64>,
     names: Vec<Arc<str>>,
 }
 
@@ -33,6 +35,8 @@ pub struct FormMatch<'c> {
     pub loaded: &'c Arc<Loaded>,
     /// The trigger's place in `when`.
     pub trigger: usize,
+    /// What has been used of its rate; intake counts in it.
+    pub used: &'c Arc<AtomicU64>,
     /// By the names that the path gives them.
     pub params: Vec<(String, String)>,
 }
@@ -103,7 +107,7 @@ impl Forms {
             return Err((message, "begin one of the two with another segment"));
         }
         self.by_shape.insert(shape, self.forms.len());
-        self.forms.push(Served { loaded: Arc::clone(loaded), trigger, names });
+        self.forms.push(Served { loaded: Arc::clone(loaded), trigger, used: Arc::default(), names });
         Ok(())
     }
 
@@ -112,6 +116,6 @@ impl Forms {
         let served = self.forms.get(*found.value)?;
         let values = found.params.iter().map(|(_, value)| value.to_owned());
         let params = served.names.iter().map(|name| name.to_string()).zip(values).collect();
-        Some(FormMatch { loaded: &served.loaded, trigger: served.trigger, params })
+        Some(FormMatch { loaded: &served.loaded, trigger: served.trigger, used: &served.used, params })
     }
 }

@@ -54,8 +54,8 @@ impl Compiler<'_, '_> {
     fn form(&mut self, file: &FormFile, index: usize) -> Option<Trigger> {
         let path = self.path(&file.path);
         let dedupe = file.dedupe.as_ref().and_then(|dedupe| self.dedupe(dedupe, index));
-        let FormFile { redirect, honeypot, uploads, cors, body_limit_bytes, words, fields, .. } = file.clone();
-        Some(Trigger::Form(Box::new(Form { path: path?, redirect, honeypot, uploads, cors, body_limit_bytes, dedupe, words, fields })))
+        let FormFile { redirect, honeypot, uploads, door, body_limit_bytes, words, fields, .. } = file.clone();
+        Some(Trigger::Form(Box::new(Form { path: path?, redirect, honeypot, uploads, door, body_limit_bytes, dedupe, words, fields })))
     }
 
     fn path(&mut self, written: &At<Arc<str>>) -> Option<Arc<str>> {

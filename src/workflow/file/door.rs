@@ -107,7 +107,7 @@ fn some_items<'n>(node: &'n Node, key: &'static str, empty: &str, report: &mut R
     items
 }
 
-fn read_cors(entry: &Entry, report: &mut Report) -> Option<Cors> {
+pub(super) fn read_cors(entry: &Entry, report: &mut Report) -> Option<Cors> {
     let mut fields = Fields::open_as(&entry.value, "`cors`", entry.span, "cors: {origins: [https://www.example.com]}", report)?;
     let origins = fields.required("origins", "[https://www.example.com]", report).map(|node| read_origins(node, report));
     let headers = fields.optional("headers").map(|node| read_headers(node, report)).unwrap_or_default();
@@ -130,21 +130,27 @@ fn read_origins(node: &Node, report: &mut Report) -> Option<Origins> {
 /// An origin as browsers write it: scheme, host, and the port where it is not the scheme's own.
 fn origin(node: &Node, report: &mut Report) -> Option<Arc<str>> {
     let found = text(node, "origins", report)?;
-    let uri = found.value.parse::<http::Uri>().ok();
-    let fine = uri.is_some_and(|uri| {
-        let is_plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && is_plain
-            && uri.path() == "/"
-            && !found.value.ends_with('/')
-            && uri.query().is_none()
-    });
+    let lower = found.value.to_ascii_lowercase();
+    let rest = ["https://", "http://"].into_iter().find_map(|scheme| lower.strip_prefix(scheme));
+    let fine = rest.is_some_and(is_host_and_port);
     if !fine {
         let message = format!("`origins`: `{}` is no site", found.value);
         let help = "write scheme and host and nothing after them, as in `https://www.example.com`; `\"*\"` alone stands for all";
         report.error(codes::BAD_VALUE, found.span, message, help);
     }
-    fine.then(|| found.value.to_ascii_lowercase().into())
+    fine.then(|| lower.into())
+}
+
+/// `www.example.com`, `localhost:3000`, `[::1]:8080`: what a header and a page's policy may hold.
+fn is_host_and_port(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let is_port = port.is_none_or(|port| !port.starts_with('+') && port.parse::<u16>().is_ok());
+    let is_name = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    is_port && (is_name || address.is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()))
 }
 
 fn read_headers(node: &Node, report: &mut Report) -> Vec<Arc<str>> {
@@ -164,4 +170,36 @@ fn read_headers(node: &Node, report: &mut Report) -> Vec<Arc<str>> {
         Some(name.into())
     };
     items.iter().filter_map(header).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_host_and_port;
+
+    #[test]
+    fn a_site_is_a_host_and_perhaps_a_port() {
+        for (text, fine) in [
+            ("www.example.com", true),
+            ("localhost:3000", true),
+            ("192.0.2.7:80", true),
+            ("[::1]", true),
+            ("[2001:db8::7]:8443", true),
+            ("", false),
+            (":80", false),
+            ("a:", false),
+            ("a:+80", false),
+            ("a:65536", false),
+            ("a/", false),
+            ("a/b", false),
+            ("a?b", false),
+            ("a#b", false),
+            ("a;script-src", false),
+            ("user@a", false),
+            ("[a]", false),
+            ("[::1", false),
+            ("::1", false),
+        ] {
+            assert_eq!(is_host_and_port(text), fine, "{text}");
+        }
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::fields::not_yet;
+use super::door::read_cors;
 use super::read::{list, size, text, whole};
 use super::triggers::{read_dedupe, read_limits};
-use super::{At, Fields, FormFile, Report, form_fields};
-use crate::domain::workflow::{Field, FieldKind, FileType, Sites, Uploads, Words};
+use super::{At, Fields, FormFile, Report, body_schema, form_fields};
+use crate::domain::door::Door;
+use crate::domain::workflow::{Field, FieldKind, FileType, Uploads, Words};
 use crate::workflow::problem::codes;
 use crate::workflow::yaml::{Entry, Kind, Node};
 
@@ -16,7 +17,7 @@ const UPLOAD_BYTES: usize = 5 << 20;
 const UPLOADS: usize = 10;
 /// The most files at once.
 pub(crate) const UPLOADS_LIMIT: u32 = 100;
-/// The most entries of `types` and of `cors`.
+/// The most entries of `types`.
 pub(crate) const SORTS: usize = 100;
 /// The longest address or text of a page, in bytes.
 pub(crate) const TEXT_BYTES: usize = 2_000;
@@ -28,12 +29,11 @@ pub(super) fn read_form(entry: &Entry, report: &mut Report) -> Option<FormFile> 
     let filled = fields.entry("fields").and_then(|entry| form_fields::read_fields(entry, report));
     let honeypot = fields.optional("honeypot").and_then(|node| read_honeypot(node, filled.as_deref(), report));
     let mut uploads = fields.entry("uploads").and_then(|entry| read_uploads(entry, report));
-    let cors = fields.entry("cors").and_then(|entry| read_cors(entry, report)).unwrap_or(Sites::None);
-    let limits = fields.entry("limits").and_then(|entry| Some((entry, read_limits(entry, report)?)));
-    if let Some((entry, (_, Some(_)))) = limits {
-        not_yet("limits.rate", entry.span, report);
-    }
-    let body_limit_bytes = limits.and_then(|(_, (body, _))| body);
+    let cors = fields.entry("cors").and_then(|entry| read_cors(entry, report));
+    let (body_limit_bytes, rate) = fields.entry("limits").and_then(|entry| read_limits(entry, report)).unwrap_or_default();
+    // A form is for everybody.
+    let door = Door { rate, allow_from: Vec::new(), cors };
+    let schema = fields.optional("schema").and_then(|node| body_schema::read(node, report));
     let dedupe = fields.entry("dedupe").and_then(|entry| read_dedupe(entry, report));
     let is_served = fields.has("fields");
     let words = read_words(&mut fields, is_served, report);
@@ -44,9 +44,8 @@ pub(super) fn read_form(entry: &Entry, report: &mut Report) -> Option<FormFile> 
         let message = "`uploads` says which files are taken, and none of the `fields` is a file";
         report.error(codes::BAD_VALUE, entry.span, message, "add a field, as in `photo: {type: file}`, or take `uploads` away");
     }
-    fields.not_yet(&["schema"], report);
     fields.close(report);
-    Some(FormFile { path: path?, redirect, honeypot, uploads, cors, body_limit_bytes, dedupe, words, fields: filled })
+    Some(FormFile { path: path?, redirect, honeypot, uploads, door, schema, body_limit_bytes, dedupe, words, fields: filled })
 }
 
 /// A path on this server or an address elsewhere; nothing that a browser would take for something else.
@@ -149,36 +148,6 @@ fn read_type(node: &Node, report: &mut Report) -> Option<FileType> {
         report.error(codes::BAD_VALUE, span, format!("`types`: `{value}` is not a sort of files"), help);
     }
     found
-}
-
-fn read_cors(entry: &Entry, report: &mut Report) -> Option<Sites> {
-    let mut fields = Fields::open_as(&entry.value, "`cors`", entry.span, "cors: {origins: [https://www.example.com]}", report)?;
-    let node = fields.required("origins", "[https://www.example.com]", report);
-    fields.close(report);
-    let items = texts(node?, "origins", "https://www.example.com", report);
-    if let [only] = items
-        && only.as_text() == Some("*")
-    {
-        return Some(Sites::All);
-    }
-    Some(Sites::These(items.iter().filter_map(|item| read_origin(item, report)).collect()))
-}
-
-fn read_origin(node: &Node, report: &mut Report) -> Option<Arc<str>> {
-    let At { value, span } = text(node, "origins", report)?;
-    let host = value.split_once("://").map_or("", |(_, host)| host);
-    let why = match check_origin("", &value) {
-        Ok(()) if host.contains(['/', '?', '#']) => Some("a site is told by its name alone, without a path".to_owned()),
-        Ok(()) if value.chars().any(|c| c.is_ascii_uppercase()) => Some("browsers write it in lower case".to_owned()),
-        Ok(()) => None,
-        Err(why) => Some(why),
-    };
-    if let Some(why) = why {
-        let help = "write scheme and host and nothing after them, as in `https://www.example.com`; `\"*\"` alone stands for all";
-        report.error(codes::BAD_VALUE, span, format!("`origins`: `{value}`: {why}"), help);
-        return None;
-    }
-    Some(value)
 }
 
 fn read_words(fields: &mut Fields<'_>, is_served: bool, report: &mut Report) -> Words {

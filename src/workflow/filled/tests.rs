@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::workflow::{Sites, Words};
+use crate::domain::workflow::Words;
 use crate::workflow::file::{Report, TriggerFile, read_workflow};
 use crate::workflow::yaml;
 
@@ -19,7 +19,7 @@ fn form(fields: &str) -> Form {
         redirect: None,
         honeypot: form.honeypot,
         uploads: form.uploads,
-        cors: Sites::None,
+        door: form.door,
         body_limit_bytes: None,
         dedupe: None,
         words: Words::default(),

@@ -4,28 +4,22 @@ use std::collections::BTreeSet;
 
 use super::outline::set;
 use super::words::{brief, duration};
-use super::{RouteOutline, TriggerOutline};
-use crate::domain::workflow::{Dedupe, Field, FieldKind, Form, Length, Sites, Uploads, Words};
+use super::{RouteOutline, TriggerOutline, door};
+use crate::domain::workflow::{Dedupe, Field, FieldKind, Form, Length, Uploads, Words};
 
 /// How the sender of a form is known, where a route says so: it is for everybody.
 const PUBLIC: &str = "form";
 
 pub(super) fn form(form: &Form) -> TriggerOutline {
-    let Form { path, redirect, honeypot, uploads, cors, body_limit_bytes, dedupe, words, fields } = form;
+    let Form { path, redirect, honeypot, uploads, door, body_limit_bytes, dedupe, words, fields } = form;
     let methods = if fields.is_some() { vec!["GET".to_owned(), "POST".to_owned()] } else { vec!["POST".to_owned()] };
     let route = RouteOutline { path: format!("/forms/{path}"), methods, verify: PUBLIC.to_owned(), secrets: BTreeSet::new() };
     let Words { title, description, button, thanks } = words;
     let text = |text: &Option<std::sync::Arc<str>>| text.as_ref().map(|text| brief(text));
-    let cors = match cors {
-        Sites::None => None,
-        Sites::All => Some("*".to_owned()),
-        Sites::These(origins) => Some(origins.join(", ")),
-    };
     let mut settings = set([
         ("redirect", text(redirect)),
         ("honeypot", text(honeypot)),
         ("uploads", uploads.as_ref().map(self::uploads)),
-        ("cors", cors),
         ("limits.body", body_limit_bytes.map(|bytes| format!("{bytes} bytes"))),
         ("dedupe", dedupe.as_ref().map(|Dedupe { key: _, text, within }| format!("{} within {}", brief(text), duration(*within)))),
         ("title", text(title)),
@@ -33,6 +27,7 @@ pub(super) fn form(form: &Form) -> TriggerOutline {
         ("button", text(button)),
         ("thanks", text(thanks)),
     ]);
+    settings.extend(door::settings(door));
     settings.extend(fields.iter().flatten().map(|field| (format!("fields.{}", field.name), self::field(field))));
     let names = fields.as_ref().map(|fields| fields.iter().map(|field| &*field.name).collect::<Vec<_>>().join(", "));
     settings.extend(set([("fields", names.map(|names| brief(&names)))]));

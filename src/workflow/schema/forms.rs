@@ -7,7 +7,6 @@ use super::{refer, said};
 use crate::domain::Value;
 use crate::workflow::file::limits::{FIELD_NAME_BYTES, FIELD_SORTS, FIELDS, FORM_LISTS, LENGTH_LIMIT, TEXT_BYTES, UPLOADS_LIMIT};
 
-const ORIGIN: &str = r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$";
 const FIELD_NAME: &str = "^[A-Za-z][A-Za-z0-9_]*$";
 const DAY: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
 const FILE_TYPE: &str = r"^(\.[A-Za-z0-9!#$&^_+-]+|[A-Za-z0-9!#$&^_.+-]+/([A-Za-z0-9!#$&^_.+-]+|\*))$";
@@ -25,7 +24,6 @@ pub(super) fn definitions() -> [(&'static str, Value); 5] {
 
 fn form() -> Value {
     let words = |words: &str| said(refer("form_words"), words);
-    let origin = json!({"type": "string", "pattern": ORIGIN});
     json!({
         "type": "object",
         "additionalProperties": false,
@@ -57,18 +55,8 @@ fn form() -> Value {
             "description": words("Below the title."),
             "button": words("On the button."),
             "thanks": words("When the form was taken and there is no `redirect`."),
-            "cors": {
-                "description": "Sites whose scripts may send it, and that may show it in a frame.",
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["origins"],
-                "properties": {"origins": {"anyOf": [
-                    {"const": "*"},
-                    {"const": ["*"]},
-                    origin,
-                    {"type": "array", "minItems": 1, "maxItems": FORM_LISTS, "items": origin},
-                ]}},
-            },
+            "cors": said(refer("cors"), "Sites whose scripts may send it, and that may show it in a frame."),
+            "schema": said(refer("body_schema"), "What the event's body has to fit; what does not is told at its field."),
             "limits": limits("The most that its texts may take together."),
             "dedupe": dedupe(),
         },

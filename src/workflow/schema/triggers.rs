@@ -99,16 +99,7 @@ fn webhook() -> Value {
             "dedupe": dedupe(),
             "schema": said(refer("body_schema"), "What the body has to fit; 422 when it does not."),
             "respond": said(refer("reply"), "What the caller gets; the receipt when absent."),
-            "limits": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                    "body": said(refer("size"), "The largest body."),
-                    "rate": said(refer("rate"), "How many requests, from all senders together."),
-                    "burst": {"description": "So many at once; `limit` when absent.", "type": "integer", "minimum": 1, "maximum": RATE_LIMIT},
-                },
-                "dependentRequired": {"burst": ["rate"]},
-            },
+            "limits": limits("The largest body."),
             "allow_from": {
                 "description": "Networks and addresses of senders; all when absent.",
                 "anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "maxItems": DOOR_LIST, "items": {"type": "string"}}],
@@ -122,7 +113,7 @@ fn webhook() -> Value {
 
 fn cors() -> Value {
     let texts = |items: Value| json!({"anyOf": [items, {"type": "array", "minItems": 1, "maxItems": DOOR_LIST, "items": items}]});
-    let origin = json!({"type": "string", "pattern": r"^(https?://[^/?#@]+|\*)$", "examples": ["https://www.example.com"]});
+    let origin = json!({"type": "string", "pattern": r"^([Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?|\*)$", "examples": ["https://www.example.com"]});
     json!({
         "type": "object",
         "additionalProperties": false,
@@ -167,8 +158,17 @@ pub(super) fn dedupe() -> Value {
     })
 }
 
-pub(super) fn limits(words: &str) -> Value {
-    json!({"type": "object", "additionalProperties": false, "properties": {"body": said(refer("size"), words)}})
+pub(super) fn limits(body: &str) -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "body": said(refer("size"), body),
+            "rate": said(refer("rate"), "How many requests, from all senders together."),
+            "burst": {"description": "So many at once; `limit` when absent.", "type": "integer", "minimum": 1, "maximum": RATE_LIMIT},
+        },
+        "dependentRequired": {"burst": ["rate"]},
+    })
 }
 
 /// `secret` or `secrets`, exactly one of them.

@@ -1,10 +1,13 @@
 //! Forms over real HTTP: what a browser sends, what it is shown, and what is stored.
 
+mod bounds;
 mod bytes;
 mod corpus;
 mod files;
 mod page;
 mod process;
+mod schema;
+mod spam;
 
 use std::time::Duration;
 
@@ -139,6 +142,7 @@ async fn a_script_gets_the_event_and_a_repeat_the_first_one() {
     assert_eq!((unmatched.status, count(&app).await, app.all_runs().await.len()), (202, 2, 1), "it is stored, and starts nothing");
     let why = app.get(&format!("/events/{}/why", unmatched.body["event"].as_str().unwrap())).await.body;
     assert_eq!(why["workflows"][0]["now"]["result"], "not_matched", "{why}");
+    assert_eq!(why["event"]["form"], json!({"fields": ["email"], "files": 0}), "{why}");
     assert_eq!(why["workflows"][0]["now"]["triggers"][0]["dedupe"]["value"], "none", "{why}");
 }
 
@@ -224,22 +228,28 @@ async fn scripts_of_named_sites_may_send_and_others_may_not_read() {
         app(&PLAIN.replace("redirect:", "cors: {origins: [https://www.example.com, http://localhost:3000]}\n      redirect:")).await;
     let from = async |origin: &str, method: reqwest::Method| {
         let request = app.http.request(method, format!("{}/forms/join/news", app.url)).header("origin", origin);
-        let request = request.header("access-control-request-method", "POST").header("accept", "application/json");
+        let request = request.header("access-control-request-method", "POST").header("access-control-request-headers", "content-type");
+        let request = request.header("accept", "application/json");
         app.send(request.form(&[("email", origin)])).await
     };
     let preflight = from(site, reqwest::Method::OPTIONS).await;
     assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (204, site), "{preflight:?}");
     assert_eq!(preflight.header("access-control-allow-methods"), "POST");
-    assert_eq!(preflight.header("access-control-allow-headers"), "accept, content-type");
-    assert!(preflight.header("vary").contains("origin") && preflight.header("access-control-allow-credentials").is_empty());
+    assert_eq!((preflight.header("access-control-allow-headers"), preflight.header("access-control-max-age")), ("content-type", "600"));
+    let varies: Vec<&str> = preflight.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
+    assert!(varies.contains(&"origin") && varies.contains(&"accept"), "{varies:?}");
+    assert_eq!(preflight.header("access-control-allow-credentials"), "");
     assert_eq!(
         preflight.header("content-security-policy").matches("frame-ancestors https://www.example.com http://localhost:3000").count(),
         1
     );
     let sent = from(site, reqwest::Method::POST).await;
     assert_eq!((sent.status, sent.header("access-control-allow-origin")), (202, site));
+    assert_eq!(sent.headers.get_all("access-control-allow-origin").iter().count(), 1, "{sent:?}");
+    assert!(sent.header("access-control-expose-headers").contains("retry-after"), "{sent:?}");
     for origin in ["https://evil.example", "https://www.example.com.evil.example", "null", ""] {
         let preflight = from(origin, reqwest::Method::OPTIONS).await;
+        assert_eq!((preflight.status, &preflight.body["code"]), (403, &json!("origin-not-allowed")), "{origin}: {preflight:?}");
         assert_eq!(preflight.header("access-control-allow-origin"), "", "{origin}");
         assert_eq!(preflight.header("access-control-allow-methods"), "", "{origin}");
         assert_eq!(from(origin, reqwest::Method::POST).await.header("access-control-allow-origin"), "", "{origin}");

@@ -35,7 +35,8 @@ async fn a_page_is_filled_in_sent_and_thanked_for() {
         "<input type=\"number\" id=\"f-age\" name=\"age\" value=\"\" min=\"18\" step=\"any\">",
         "<legend>Topics</legend>",
         "<label for=\"f-topics-1\">Bees</label>",
-        "tabindex=\"-1\" autocomplete=\"off\"",
+        // Before any field, so that it comes before any file.
+        "autocomplete=\"off\"></div>\n<p class=\"hint\">What is marked",
         "<button type=\"submit\">Send</button>",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
@@ -118,7 +119,17 @@ async fn a_page_that_is_old_or_not_ours_is_shown_again_with_what_was_written() {
         assert_eq!(count(&app).await, 1);
     }
     let problem = fetch(&app, "contact", &FINE).await;
-    assert_eq!((problem.status, &problem.body["errors"]), (422, &json!([])), "{problem:?}");
+    let error = &problem.body["errors"][0];
+    assert_eq!((problem.status, &error["field"]), (422, &json!("_form")), "{problem:?}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("`_form` is missing") && message.contains("/forms/contact, which GET serves"), "{message}");
+    assert_eq!(count(&app).await, 1);
+    // A script sends what it was told to.
+    let taken = fetch(&app, "contact", &with(error["value"].as_str().unwrap(), &FINE)).await;
+    assert_eq!((taken.status, count(&app).await), (202, 2), "{taken:?}");
+    let problem = fetch(&app, "contact", &[("name", "Ada")]).await;
+    let fields: Vec<&str> = problem.body["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["email", "agree", "_form"], "all at once");
 }
 
 #[tokio::test]

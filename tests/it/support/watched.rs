@@ -1,7 +1,7 @@
 //! A store that tells of every write, so that a test can wait for what it expects without sleeping.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -22,11 +22,13 @@ pub struct Watched {
     pub writes: watch::Sender<u64>,
     /// While set, no journal can be read; each refused try counts as a write.
     pub unreadable: AtomicBool,
+    /// How many pieces of files came with each write that had some.
+    pub pieces: Mutex<Vec<usize>>,
 }
 
 impl Watched {
     pub fn new(inner: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { inner, writes: watch::Sender::new(0), unreadable: AtomicBool::new(false) })
+        Arc::new(Self { inner, writes: watch::Sender::new(0), unreadable: AtomicBool::new(false), pieces: Mutex::default() })
     }
 }
 
@@ -38,6 +40,8 @@ impl Store for Watched {
     }
 
     fn write(&self, batch: Vec<Write>) -> Answer<'_, Vec<Written>> {
+        let pieces = batch.iter().filter_map(|write| if let Write::Files(pieces) = write { Some(pieces.len()) } else { None });
+        self.pieces.lock().unwrap().extend(pieces.filter(|pieces| *pieces != 0));
         Box::pin(async move {
             let written = self.inner.write(batch).await;
             self.writes.send_modify(|count| *count += 1);
@@ -55,14 +59,6 @@ impl Store for Watched {
 
     fn revision(&self, revision: Revision) -> Answer<'_, Option<RevisionFiles>> {
         self.inner.revision(revision)
-    }
-
-    fn put_file(&self, file: FileId, index: u32, piece: Bytes) -> Answer<'_, ()> {
-        Box::pin(async move {
-            let put = self.inner.put_file(file, index, piece).await;
-            self.writes.send_modify(|count| *count += 1);
-            put
-        })
     }
 
     fn file(&self, file: FileId, index: u32) -> Answer<'_, Option<Bytes>> {

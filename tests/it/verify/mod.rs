@@ -3,6 +3,7 @@
 mod binary;
 mod certificates;
 mod handshakes;
+mod mailgun;
 mod schemes;
 mod signer;
 mod urls;

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 
 use super::super::super::kv::faulty::{Death, Faulty};
-use super::super::super::{Accept, Accepted, Commit, CommitError, DedupeKey, NewRun, Replay, ReplayOf};
+use super::super::super::{Accept, Accepted, Commit, CommitError, DedupeKey, NewRun, PIECE_BYTES, Piece, Replay, ReplayOf};
 use super::*;
 use crate::domain::Value;
 use crate::domain::event::Source;
+use crate::domain::file::FileId;
 use crate::domain::id::Parts;
 use crate::domain::journal::{Address, Fact, Outcome};
 use crate::domain::run::Status;
@@ -47,6 +48,22 @@ fn replay(n: u64, as_n: u64) -> Write {
     let run = NewRun::new(run_id(as_n), Arc::from("a"), Revision([1; 32]));
     let of = ReplayOf { run: run_id(n), from: None, facts: 0 };
     Write::Replay(Replay { run, event: EventId::new(parts(n)), accepted: Timestamp(7), of })
+}
+
+/// The pieces of a file of the `n`th event, from the `from`th to before the `to`th.
+fn files(n: u64, from: u32, to: u32) -> Write {
+    let file = FileId { event: EventId::new(parts(n)), number: 1 };
+    Write::Files((from..to).map(|index| Piece { file, index, bytes: Bytes::from(vec![7; PIECE_BYTES]) }).collect())
+}
+
+/// How many pieces of it there are.
+async fn stored_pieces(store: &dyn Store, n: u64) -> u32 {
+    let file = FileId { event: EventId::new(parts(n)), number: 1 };
+    let mut found = 0;
+    while store.file(file, found).await.unwrap().is_some_and(|piece| piece.len() == PIECE_BYTES) {
+        found += 1;
+    }
+    found
 }
 
 fn commit(n: u64, epoch: Epoch, fact: Fact, status: Status) -> Write {
@@ -94,6 +111,20 @@ async fn several_events_of_which_one_is_refused_leave_nothing_behind() {
 }
 
 #[tokio::test]
+async fn pieces_of_which_one_is_refused_leave_nothing_behind() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let times = Arc::clone(&asked);
+    // There is room for two pieces, and not for the third.
+    let free: space::FreeBytes = Arc::new(move || Ok(if times.fetch_add(1, Ordering::SeqCst) < 2 { 1_000 } else { 499 }));
+    let memory = Memory::default();
+    let store = over(Arc::new(memory.clone()), Some(Watermark { min_bytes: 500, check_every_events: 1, free })).unwrap();
+    let before = content(&memory);
+    let written = store.write(vec![files(1, 0, 3)]).await.unwrap();
+    assert!(matches!(&written[..], [Written::Refused(CommitError::Store(StoreError::Full(_)))]), "{written:?}");
+    assert_eq!((content(&memory), asked.load(Ordering::SeqCst)), (before, 3));
+}
+
+#[tokio::test]
 async fn a_full_disk_writes_nothing_and_the_store_recovers() {
     let memory = Memory::default();
     let disk = Arc::new(Faulty::new(memory.clone()));
@@ -112,6 +143,8 @@ async fn work(kv: Arc<dyn Kv>) -> Result<(), StoreError> {
     let store = over(kv, None)?;
     let epoch = store.acquire().await?;
     for n in 1..=3 {
+        store.write(vec![files(n, 0, 2)]).await?;
+        store.write(vec![files(n, 2, 4)]).await?;
         store.write(vec![accept(n)]).await?;
         store.write(vec![finish(n, epoch)]).await?;
     }
@@ -133,6 +166,8 @@ async fn a_death_at_any_write_leaves_each_write_whole_or_absent() {
                 let run = store.run(run_id(n)).await.unwrap();
                 let facts = store.facts(run_id(n)).await.unwrap();
                 assert_eq!(event.is_some(), run.is_some(), "write {nth}, {death:?}");
+                let pieces = stored_pieces(&*store, n).await;
+                assert!(if event.is_some() { pieces == 4 } else { [0, 2, 4].contains(&pieces) }, "write {nth}, {death:?}: {pieces} pieces");
                 assert_eq!(run.is_some_and(|run| run.status == Status::Queued), open.contains(&run_id(n)));
                 assert!(facts.is_empty() || !open.contains(&run_id(n)));
             }

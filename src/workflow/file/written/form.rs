@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{At, DedupeFile};
-use crate::domain::workflow::{Field, Sites, Uploads, Words};
+use crate::domain::door::Door;
+use crate::domain::workflow::{Field, Uploads, Words};
+use crate::workflow::file::BodySchemaFile;
 
 /// A `form` trigger.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +18,10 @@ pub struct FormFile {
     pub honeypot: Option<Arc<str>>,
     /// `uploads`.
     pub uploads: Option<Uploads>,
-    /// `cors`.
-    pub cors: Sites,
+    /// `limits.rate` and `cors`.
+    pub door: Door,
+    /// `schema`.
+    pub schema: Option<BodySchemaFile>,
     /// `limits.body`.
     pub body_limit_bytes: Option<usize>,
     /// `dedupe`.

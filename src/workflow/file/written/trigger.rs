@@ -34,8 +34,9 @@ impl TriggerFile {
     pub fn schema(&self) -> Option<&BodySchemaFile> {
         match self {
             Self::Webhook(webhook) => webhook.schema.as_ref(),
+            Self::Form(form) => form.schema.as_ref(),
             Self::Manual(schema) => schema.as_ref(),
-            Self::Form(_) | Self::Schedule(_) | Self::Event(_) | Self::Run(_) => None,
+            Self::Schedule(_) | Self::Event(_) | Self::Run(_) => None,
         }
     }
 }

@@ -13,7 +13,8 @@ when:
       honeypot: website
       uploads: {max: 1MiB, count: 2, types: [image/png, 'audio/*', .csv]}
       cors: {origins: [https://a.example, https://b.example]}
-      limits: {body: 2KiB}
+      limits: {body: 2KiB, rate: {limit: 10, per: 1m}, burst: 3}
+      schema: {required: [email]}
       dedupe: {key: event.body.email, within: 1h}
       title: Apply
       fields:
@@ -40,7 +41,8 @@ fn every_key_of_a_form_is_told() {
         ("redirect", "/thanks"),
         ("honeypot", "website"),
         ("uploads", "2 files of image/png, audio/*, .csv, 1048576 bytes each"),
-        ("cors", "https://a.example, https://b.example"),
+        ("cors", "https://a.example, https://b.example, remembered for 10m"),
+        ("limits.rate", "10 in 1m, 3 at once"),
         ("limits.body", "2048 bytes"),
         ("dedupe", "event.body.email within 1h"),
         ("title", "Apply"),
@@ -53,7 +55,9 @@ fn every_key_of_a_form_is_told() {
         ("fields.from", "hidden, label From, value web"),
         ("fields.ok", "checkbox, label Ok"),
     ]);
-    let told: BTreeMap<&str, &str> = trigger.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert!(trigger.settings["schema"].len() < 80, "a schema in the file is told by its digest: {trigger:?}");
+    let told: BTreeMap<&str, &str> =
+        trigger.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).filter(|(key, _)| *key != "schema").collect();
     assert_eq!(told, expected);
 }
 

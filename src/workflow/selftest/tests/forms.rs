@@ -50,3 +50,14 @@ cases:
         said("when: [manual]\nsteps: [{stop: '1'}]\n", "cases:\n  - {name: a, event: {form: {a: b}}, expect: {status: succeeded}}\n");
     assert_eq!(none, "a: `event.form` is for a workflow with a `form` trigger; write `body`\n");
 }
+
+#[test]
+fn what_does_not_fit_the_forms_schema_is_refused() {
+    let workflow = FORM.replace("      fields:", "      schema: {properties: {age: {minimum: 18}}}\n      fields:");
+    let cases = |age: u8, expect: &str| {
+        let event = format!("{{path: apply/cook, form: {{email: a@b.c, age: {age}}}, files: [{{field: cv, name: cv.pdf, size: 1KiB}}]}}");
+        format!("cases:\n  - {{name: a, event: {event}, expect: {expect}}}\n")
+    };
+    check_passes(&workflow, &cases(17, "{status: refused, error: /age is less than 18}"));
+    check_passes(&workflow, &cases(18, "{status: succeeded}"));
+}
