@@ -79,6 +79,11 @@ impl Intake {
         Ok((hook, counted))
     }
 
+    /// Counts a request that cannot be read: nothing in it says who sent it.
+    pub(super) fn unverifiable(&self, admitted: &Admitted) {
+        self.door.strangers.failed(admitted.sender, self.clock.now());
+    }
+
     fn counted(&self, hook: &Hook, sender: IpAddr, found: Result<Verified, Denied>, now: Timestamp) -> Result<Counted, Refusal> {
         let verified = found.map_err(|denied| {
             self.door.strangers.failed(sender, now);
