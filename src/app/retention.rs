@@ -222,15 +222,20 @@ impl Upkeep {
             return Ok(());
         }
         let is_dense = |live: u64| disk_bytes <= live.saturating_mul(2);
-        if self.live_at_most().is_some_and(is_dense) {
+        // What replaced something is counted as added, so this grows too large in time.
+        let is_recent = self.counted.as_ref().is_some_and(|counted| now.since(counted.at) < COUNT_EVERY);
+        if is_recent && self.live_at_most().is_some_and(is_dense) {
             return Ok(());
         }
-        self.removed_bytes = 0;
         if is_dense(self.count().await?.live_bytes) {
+            self.removed_bytes = 0;
             return Ok(());
         }
         match self.journal.store().compact().await {
-            Ok(Compacted { before_bytes, after_bytes }) => tracing::info!(before_bytes, after_bytes, "disk was given back"),
+            Ok(Compacted { before_bytes, after_bytes }) => {
+                self.removed_bytes = 0;
+                tracing::info!(before_bytes, after_bytes, "disk was given back");
+            }
             Err(error) => {
                 self.compact_from = now.after(COMPACT_AGAIN_AFTER);
                 tracing::warn!(error = %error, "the disk could not be given back; it is tried again in an hour");

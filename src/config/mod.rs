@@ -135,7 +135,7 @@ impl Default for FrontLimits {
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
             sender: None,
-            unverified: Rate { limit: 600, per: Duration::from_secs(60), burst: 600 },
+            unverified: Rate { limit: 60, per: Duration::from_secs(60), burst: 60 },
         }
     }
 }

@@ -56,6 +56,9 @@ impl Intake {
     pub fn admit(&self, hook: Hook, sender: IpAddr, headers: &HeaderMap) -> Result<Admitted, Refusal> {
         let now = self.clock.now();
         self.door.admit(Some(&hook), sender, now)?;
+        if can_be_guessed(hook.verify()) {
+            self.door.admit_guess(sender, now)?;
+        }
         let known = match self.verifier.verify_head(hook.verify(), headers) {
             Some(found) => Known::Yes(self.counted(&hook, sender, found, now)?),
             None => {
@@ -79,17 +82,15 @@ impl Intake {
         Ok((hook, counted))
     }
 
-    /// Counts a request that cannot be read: nothing in it says who sent it.
-    pub(super) fn unverifiable(&self, admitted: &Admitted) {
-        self.door.strangers.failed(admitted.sender, self.clock.now());
-    }
-
     fn counted(&self, hook: &Hook, sender: IpAddr, found: Result<Verified, Denied>, now: Timestamp) -> Result<Counted, Refusal> {
         let verified = found.map_err(|denied| {
-            self.door.strangers.failed(sender, now);
+            // That this server has no secret is not the sender's fault.
+            if can_be_guessed(hook.verify()) && denied != Denied::NoSecret {
+                self.door.strangers.failed(sender, now);
+            }
             unverified(hook.verify(), denied)
         })?;
-        if *hook.verify() != Verify::None {
+        if can_be_guessed(hook.verify()) {
             self.door.strangers.verified(sender, now);
         }
         Ok(Counted { verified, left: self.door.take(hook, now)? })
@@ -106,6 +107,15 @@ impl Intake {
             )));
         }
         self.door.take_others(hook, events, common.received)
+    }
+}
+
+/// Whether the head alone says who one is. A signature over the body cannot be guessed, and whoever counted wrong ones would let
+/// strangers keep out a service that sends for many from one address.
+fn can_be_guessed(verify: &Verify) -> bool {
+    match verify {
+        Verify::Bearer { .. } | Verify::Basic { .. } | Verify::Header { .. } => true,
+        Verify::None | Verify::Signed(_) | Verify::Hmac(_) => false,
     }
 }
 

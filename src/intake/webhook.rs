@@ -98,7 +98,7 @@ impl Intake {
         body: Bytes,
     ) -> Result<(Taken, Option<Left>), Refusal> {
         let method = std::mem::take(&mut admitted.hook.method);
-        let mail = Mail::of(admitted.hook.verify(), headers, &body).await.inspect_err(|_unread| self.unverifiable(&admitted))?;
+        let mail = Mail::of(admitted.hook.verify(), headers, &body).await?;
         let (headers, body) = mail.as_ref().map_or((headers, body), |mail| (&mail.headers, mail.texts.clone()));
         let sent = Sent { method: &method, target, headers, body: &body, now: self.clock.now() };
         let (mut hook, Counted { verified, left }) = self.verified(admitted, &sent).await?;

@@ -86,18 +86,24 @@ impl Uses {
 
 /// Which part of `event` is read, by what stands after the word: all of them where it is not one by name.
 fn part_after(next: &str) -> u16 {
-    let Some(member) = member(next) else { return u16::MAX };
-    bit(&PARTS, member.split(|c| !is_word(c)).next().unwrap_or_default())
+    let Some((name, _)) = member(next) else { return u16::MAX };
+    bit(&PARTS, name)
 }
 
-fn member(next: &str) -> Option<&str> {
-    next.strip_prefix("?.").or_else(|| next.strip_prefix('.')).map(str::trim_start)
+/// The name after a dot, and what follows it; nothing where that is no name, or one of a function, which is given all of it.
+fn member(next: &str) -> Option<(&str, &str)> {
+    let after = next.strip_prefix("?.").or_else(|| next.strip_prefix('.'))?.trim_start();
+    let (name, rest) = after.split_at(after.find(|c| !is_word(c)).unwrap_or(after.len()));
+    let is_function = rest.trim_start().starts_with(['(', '!', '/']);
+    (!name.is_empty() && !is_function).then_some((name, rest))
 }
 
 /// Which headers are read: all of them where it is not one by name, as in `event.headers["x-id"]`.
 fn headers_after(next: &str) -> u64 {
-    let Some(member) = member(next) else { return u64::MAX };
-    let Some(after) = member.strip_prefix("headers").filter(|after| !after.starts_with(is_word)) else { return 0 };
+    let Some((name, after)) = member(next) else { return u64::MAX };
+    if name != "headers" {
+        return 0;
+    }
     let named = || {
         let after = after.trim_start();
         let index = after.strip_prefix('[').or_else(|| after.strip_prefix("?["))?;
@@ -165,6 +171,12 @@ mod tests {
             "\"x-id\" in event.headers",
             "score(event)",
             "event[\"headers\"]",
+            "event.get(\"headers\")",
+            "event . keys ()",
+            "event.to_json()",
+            "event.score!()",
+            "event. /* c */ headers[\"x\"]",
+            "event.headers /* c */ [\"x\"]",
         ] {
             assert!(uses_all_headers(text), "{text}");
         }
@@ -176,7 +188,17 @@ mod tests {
 
     #[test]
     fn whoever_takes_it_whole_reads_all() {
-        for text in ["score(event)", "event[name]", "let e = event; e.id", "${event}", "event /* */ .id", "event"] {
+        for text in [
+            "score(event)",
+            "event.get(\"id\")",
+            "event.keys()",
+            "event. /* c */ id",
+            "event[name]",
+            "let e = event; e.id",
+            "${event}",
+            "event /* */ .id",
+            "event",
+        ] {
             check(text, &PARTS, &["event"]);
         }
     }

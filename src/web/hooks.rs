@@ -57,7 +57,8 @@ fn found(web: &Web, sender: IpAddr, method: &Method, path: &str, uri: &Uri, head
     if let Some(answer) = web.intake.greet(method.as_str(), path, uri.query().unwrap_or_default(), headers) {
         let hook = web.intake.hook(Method::POST.as_str(), path).ok();
         let name = hook.as_ref().and_then(Hook::name);
-        let answer = admit(hook.as_ref()).and(answer).map(super::answer::said);
+        let admitted = admit(hook.as_ref()).and_then(|()| web.intake.door.admit_guess(sender, now));
+        let answer = admitted.and(answer).map(super::answer::said);
         if let Err(Refusal::Unverified { .. }) = &answer {
             web.intake.door.strangers.failed(sender, now);
         }

@@ -28,6 +28,9 @@ const TEXTS: HeaderValue = HeaderValue::from_static("application/x-www-form-urle
 /// The most files of one request.
 const FILES_LIMIT: usize = 100;
 
+/// So many pieces go into one write, so that nobody waits long for it.
+const PIECES_AT_ONCE: usize = 4;
+
 /// A mail that Mailgun sends on, with its attachments apart.
 #[derive(Debug)]
 pub(in crate::intake) struct Mail {
@@ -68,7 +71,9 @@ impl Intake {
         let mut pending = Pending::new(event, self.forms.given_up.clone());
         if !pieces.is_empty() {
             pending.begin();
-            self.journal.put_files(pieces).await?;
+            for some in pieces.chunks(PIECES_AT_ONCE) {
+                self.journal.put_files(some.to_vec()).await?;
+            }
         }
         let stored = self.store(accept, targets).await;
         if !is_surely_not_stored(&stored) {

@@ -26,7 +26,6 @@ use super::form;
 use super::webhook::Hook;
 use crate::domain::door::TrustedProxies;
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::Verify;
 
 /// Whose rate was used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,8 +94,7 @@ impl FrontDoor {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Lets a request to a hook in, or a question about one, before anything of it is read: from where it may come, not too often,
-    /// and not again and again from somebody who cannot be verified.
+    /// Lets a request to a hook in, or a question about one, before anything of it is read: from where it may come, and not too often.
     ///
     /// # Errors
     /// When it comes from elsewhere, or too many came before it.
@@ -104,10 +102,14 @@ impl FrontDoor {
         if let Some(door) = hook.and_then(Hook::door) {
             admit_from(&door.allow_from, sender)?;
         }
-        self.admit_sender(sender, now)?;
-        if hook.is_none_or(|hook| *hook.verify() == Verify::None) {
-            return Ok(());
-        }
+        self.admit_sender(sender, now)
+    }
+
+    /// Lets somebody in who says a word that can be guessed: not again and again.
+    ///
+    /// # Errors
+    /// When too many from there were wrong.
+    pub fn admit_guess(&self, sender: IpAddr, now: Timestamp) -> Result<(), Refusal> {
         self.strangers.ask(sender, now).map_err(|spent| Refusal::TooOften { of: RateOf::Unverified, spent })
     }
 

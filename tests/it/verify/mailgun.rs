@@ -95,13 +95,3 @@ async fn a_mail_that_is_not_signed_or_no_form_leaves_nothing() {
     }
     assert_eq!((events(&app).await, app.store.pieces.lock().unwrap().len()), (0, 0));
 }
-
-#[tokio::test]
-async fn who_sends_what_cannot_be_read_is_a_stranger() {
-    let project = project(&[("mail", "{scheme: mailgun, secret: MAILGUN}")], &[("MAILGUN", "plain")]);
-    project.write("hence.yaml", "limits: {unverified: {rate: {limit: 1, per: 1m}, burst: 3}}\n");
-    let app = TestApp::start(&project, Recorder::fine()).await;
-    for status in [400, 400, 400, 429] {
-        assert_eq!(send(&app, "mail", b"--x\r\n".to_vec()).await.status, status);
-    }
-}
