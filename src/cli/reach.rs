@@ -20,18 +20,22 @@ pub(super) fn client(address: &ServerAddress, ca: Option<&Path>, timeout: Durati
         return api_client(timeout).map_err(unusable);
     }
     let own = address.certificates.clone();
+    if !address.is_named && ca.is_none() {
+        // It is the server of this data folder or none: the token is not for whoever else has a good certificate.
+        return tls_api_client(timeout, own, None).map_err(unusable);
+    }
     let named = match (ca, &address.ca) {
         (Some(file), _) => Some(("--ca", file)),
         (None, Some(file)) => Some(("HENCE_CA", &**file)),
         (None, None) => None,
     };
-    let Some((word, file)) = named else { return tls_api_client(timeout, own, Vec::new()).map_err(unusable) };
+    let Some((word, file)) = named else { return tls_api_client(timeout, own, Some(Vec::new())).map_err(unusable) };
     let usage = |why: String| {
         let help = "name a PEM file with the certificate of an authority, or of the server itself";
         Trouble::new(Exit::Usage, format!("{word}: {} {why}; {help}", file.display()))
     };
     let certificates = config::read_certificates(file).map_err(usage)?;
-    tls_api_client(timeout, own, certificates).map_err(|why| usage(format!("is of no use: {why}")))
+    tls_api_client(timeout, own, Some(certificates)).map_err(|why| usage(format!("is of no use: {why}")))
 }
 
 /// Why no answer came.

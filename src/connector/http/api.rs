@@ -24,21 +24,25 @@ pub fn api_client(timeout: Duration) -> Result<Client, String> {
     build(builder(timeout).tls_certs_only([]))
 }
 
-/// The same over TLS. A server is believed that shows one of the certificates in `own`, a PEM file that may change meanwhile, or one
-/// of `named`, whatever name it is for and whoever has signed it; or one that the machine's authorities or those among `named` vouch
-/// for.
+/// The same over TLS. A server is believed that shows one of the certificates in `own`, a PEM file that may change meanwhile; with `others`,
+/// also one that shows one of those, whatever name it is for and whoever has signed it, or one that the machine's authorities or those
+/// among `others` vouch for.
 ///
 /// # Errors
-/// When one of `named` is no certificate, or the TLS library cannot be set up.
-pub fn tls_api_client(timeout: Duration, own: PathBuf, named: Vec<CertificateDer<'static>>) -> Result<Client, String> {
+/// When one of `others` is no certificate, or the TLS library cannot be set up.
+pub fn tls_api_client(timeout: Duration, own: PathBuf, others: Option<Vec<CertificateDer<'static>>>) -> Result<Client, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
-    // A machine without any authorities can still know a server by its certificate.
-    let authorities = match Verifier::new_with_extra_roots(named.iter().cloned(), Arc::clone(&provider)) {
-        Ok(authorities) => Some(authorities),
-        Err(_none) if named.is_empty() => None,
-        Err(error) => return Err(format!("a certificate cannot be used: {error}")),
+    let authorities = match &others {
+        None => None,
+        Some(named) => match Verifier::new_with_extra_roots(named.iter().cloned(), Arc::clone(&provider)) {
+            Ok(authorities) => Some(authorities),
+            // A machine without any authorities can still know a server by its certificate.
+            Err(_none) if named.is_empty() => None,
+            Err(error) => return Err(format!("a certificate cannot be used: {error}")),
+        },
     };
+    let named = others.unwrap_or_default();
     let verifier = Arc::new(Trusting { own, named, authorities, provider });
     let config = config.map_err(|error| format!("TLS cannot be set up: {error}"))?;
     let config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();

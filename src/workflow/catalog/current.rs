@@ -27,8 +27,11 @@ impl Current {
         self.catalog.load()
     }
 
-    /// Serves another set from now on; gives back the one before.
+    /// Serves another set from now on, its rates as used as they were; gives back the one before.
     pub fn replace(&self, catalog: Arc<Catalog>) -> Arc<Catalog> {
+        let before = self.catalog.load();
+        catalog.routes.go_on_from(&before.routes);
+        catalog.forms.go_on_from(&before.forms);
         let before = self.catalog.swap(catalog);
         self.changes.send_replace(());
         before

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use matchit::Router;
 
@@ -109,6 +109,16 @@ impl Forms {
         self.by_shape.insert(shape, self.forms.len());
         self.forms.push(Served { loaded: Arc::clone(loaded), trigger, used: Arc::default(), names });
         Ok(())
+    }
+
+    /// Goes on with what the same forms had used of their rates before.
+    pub(super) fn go_on_from(&self, before: &Self) {
+        for (shape, index) in &self.by_shape {
+            let old = before.by_shape.get(shape).and_then(|index| before.forms.get(*index));
+            if let (Some(new), Some(old)) = (self.forms.get(*index), old) {
+                new.used.store(old.used.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
     }
 
     pub(super) fn find<'c>(&'c self, path: &str) -> Option<FormMatch<'c>> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use matchit::{InsertError, Router};
 
@@ -195,6 +195,18 @@ impl Routes {
         let found = self.router.at(path).ok().filter(|_| is_plain(path))?;
         let route = self.routes.get(*found.value)?;
         Some(RouteMatch { route, values: found.params.iter().map(|(_, value)| value.to_owned()).collect() })
+    }
+
+    /// Goes on with what the same hooks had used of their rates before.
+    pub(super) fn go_on_from(&self, before: &Self) {
+        for route in &self.routes {
+            let Some(old) = before.by_shape.get(&route.shape).and_then(|index| before.routes.get(*index)) else { continue };
+            for (method, hooks) in &route.methods {
+                if let (Some(new), Some(old)) = (hooks.first(), old.hooks(method).first()) {
+                    new.used.store(old.used.load(Ordering::Relaxed), Ordering::Relaxed);
+                }
+            }
+        }
     }
 
     pub(super) fn all(&self) -> &[Route] {

@@ -31,6 +31,27 @@ async fn a_hook_takes_so_many_and_then_429() {
 }
 
 #[tokio::test]
+async fn what_was_used_of_a_rate_stays_used_when_files_change() {
+    let workflow = |text: &str| {
+        format!(
+            "when:\n  - webhook: {{path: open, verify: none, limits: {{rate: {{limit: 1, per: 1d}}}}}}\n  \
+             - form: {{path: join, fields: {{name: {{}}}}, limits: {{rate: {{limit: 1, per: 1d}}}}}}\nsteps: [{{stop: '\"{text}\"'}}]\n"
+        )
+    };
+    let (app, project) = app(&workflow("one"), "").await;
+    let form = async || {
+        let sent = app.http.post(format!("{}/forms/join", app.url)).header("accept", "application/json");
+        app.send(sent.header("content-type", "application/x-www-form-urlencoded").body("name=Ada")).await.status
+    };
+    assert_eq!((app.post("open", &json!({})).await.status, app.post("open", &json!({})).await.status), (202, 429));
+    assert_ne!(form().await, 429);
+    assert_eq!(form().await, 429);
+    project.write("workflows/main.yaml", &workflow("two"));
+    crate::reload::changed(&app).await;
+    assert_eq!((app.post("open", &json!({})).await.status, form().await), (429, 429));
+}
+
+#[tokio::test]
 async fn a_refused_body_is_not_read() {
     let (app, _project) = app(&hook(", limits: {rate: {limit: 1, per: 1h}}"), "").await;
     assert_eq!(app.post("open", &json!({})).await.status, 202);

@@ -151,7 +151,28 @@ impl Trial {
             spoilt.push((format!("an empty {name}"), good.with(name, "")));
             spoilt.push((format!("another {name}"), good.with(name, &changed(value))));
         }
+        for pointer in self.proofs() {
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            let mut body: Value = serde_json::from_str(&good.body).unwrap();
+            let fields = body.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+            let proof = fields.remove(name).unwrap();
+            let without = good.with_body(&body.to_string());
+            let other = changed(proof.as_str().unwrap_or(&proof.to_string()));
+            body.pointer_mut(parent).unwrap()[name] = json!(other);
+            spoilt.extend([(format!("without {pointer}"), without), (format!("another {pointer}"), good.with_body(&body.to_string()))]);
+        }
         spoilt
+    }
+
+    /// What in the body says who sent it.
+    fn proofs(&self) -> &'static [&'static str] {
+        match self.scheme {
+            "aws-sns" => {
+                &["/Signature", "/SigningCertURL", "/SignatureVersion", "/Timestamp", "/TopicArn", "/MessageId", "/Message", "/Type"]
+            }
+            "mailgun" => &["/signature/timestamp", "/signature/token", "/signature/signature"],
+            _ => &[],
+        }
     }
 }
 
@@ -237,8 +258,10 @@ async fn one_of_several_signatures_is_enough() {
         request("standard-webhooks", secret, JSON, 1),
         request("stripe", "whsec_a", JSON, 2),
         request("calendly", "plain", JSON, 3),
+        request("svix", secret, JSON, 4),
     ]);
     let hooks = [
+        ("svix", "{scheme: svix, secret: STANDARD}"),
         ("standard-webhooks", "{scheme: standard-webhooks, secret: STANDARD}"),
         ("stripe", "{scheme: stripe, secret: STRIPE}"),
         ("calendly", "{scheme: calendly, secret: CALENDLY}"),
@@ -255,6 +278,9 @@ async fn one_of_several_signatures_is_enough() {
     check("standard-webhooks", &signed[0], name, &format!("v0,x v1a,AAAA nonsense {good}"), 202).await;
     check("standard-webhooks", &signed[0], name, &good.replacen("v1,", "v1a,", 1), 401).await;
     check("standard-webhooks", &signed[0], name, &format!("{}{good}", "v1,AAAA ".repeat(16)), 401).await;
+    let good = &signed[3].headers["svix-signature"];
+    check("svix", &signed[3], "svix-signature", &format!("v1,AAAA {good}"), 202).await;
+    check("svix", &signed[3], "svix-signature", &good.replacen("v1,", "v2,", 1), 401).await;
     for (signed, scheme) in [(&signed[1], "stripe"), (&signed[2], "calendly")] {
         let name = if scheme == "stripe" { "stripe-signature" } else { "calendly-webhook-signature" };
         let (time, good) = signed.headers[name].split_once(',').unwrap();
