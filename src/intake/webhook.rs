@@ -98,9 +98,9 @@ impl Intake {
         body: Bytes,
     ) -> Result<(Taken, Option<Left>), Refusal> {
         let method = std::mem::take(&mut admitted.hook.method);
-        let mail = Mail::of(admitted.hook.verify(), headers, &body).await?;
-        let (headers, body) = mail.as_ref().map_or((headers, body), |mail| (&mail.headers, mail.texts.clone()));
-        let sent = Sent { method: &method, target, headers, body: &body, now: self.clock.now() };
+        let mut mail = Mail::of_stranger(admitted.hook.verify(), headers, &body).await?;
+        let (seen, proven) = mail.as_ref().map_or((headers, &body), |mail| (&mail.headers, &mail.texts));
+        let sent = Sent { method: &method, target, headers: seen, body: proven, now: self.clock.now() };
         let (mut hook, Counted { verified, left }) = self.verified(admitted, &sent).await?;
         let scheme = hook.verify();
         if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| !coding.is_empty() && *coding != "identity") {
@@ -110,6 +110,10 @@ impl Intake {
         if let Some(answer) = self.answer_question(scheme, &sent).await? {
             return Ok((Taken::Question(answer), left));
         }
+        if mail.is_none() {
+            mail = Mail::of(headers, &body).await?;
+        }
+        let (headers, body) = mail.as_ref().map_or((headers, body), |mail| (&mail.headers, mail.texts.clone()));
         let (mut common, message) = self.read(scheme, target, headers, &body)?;
         (common.method, common.path, common.params) = (method, std::mem::take(&mut hook.path), std::mem::take(&mut hook.params));
         let arrival = match message {

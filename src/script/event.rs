@@ -77,6 +77,8 @@ fn parse(event: &Event, uses: Uses) -> Read {
     };
     if head.source == Source::Form {
         map.insert("form".into(), body.clone());
+    }
+    if head.source == Source::Form || !head.files.is_empty() {
         map.insert("files".into(), head.files.iter().map(|file| Dynamic::from(self::file(head, file))).collect::<rhai::Array>().into());
     }
     map.insert("body".into(), body);

@@ -1,5 +1,5 @@
-//! A mail with attachments that Mailgun sends on to a webhook: a `multipart/form-data` body that is in memory as a whole. From here on its
-//! texts are a form without files, for whoever verifies the sender and whoever evaluates a condition; its files go into the store.
+//! A `multipart/form-data` body of a webhook, such as a mail with attachments that Mailgun sends on. It is in memory as a whole, as every body of a
+//! webhook. From here on its texts are a form without files, for whoever evaluates a condition; its files go into the store.
 
 use std::convert::Infallible;
 
@@ -31,7 +31,7 @@ const FILES_LIMIT: usize = 100;
 /// So many pieces go into one write, so that nobody waits long for it.
 const PIECES_AT_ONCE: usize = 4;
 
-/// A mail that Mailgun sends on, with its attachments apart.
+/// A body with its files apart.
 #[derive(Debug)]
 pub(in crate::intake) struct Mail {
     /// As if it had been sent without files.
@@ -44,11 +44,16 @@ pub(in crate::intake) struct Mail {
 }
 
 impl Mail {
-    /// The mail that a request holds, if it is one with parts.
-    pub(in crate::intake) async fn of(scheme: &Verify, headers: &HeaderMap, body: &Bytes) -> Result<Option<Self>, Refusal> {
-        if !matches!(scheme, Verify::Signed(Signed { scheme: Scheme::Mailgun, .. })) {
-            return Ok(None);
+    /// What a request holds whose proof is in its parts: it is taken apart before its sender is known.
+    pub(in crate::intake) async fn of_stranger(scheme: &Verify, headers: &HeaderMap, body: &Bytes) -> Result<Option<Self>, Refusal> {
+        match scheme {
+            Verify::Signed(Signed { scheme: Scheme::Mailgun, .. }) => Self::of(headers, body).await,
+            _ => Ok(None),
         }
+    }
+
+    /// What a request holds, if it is one with parts.
+    pub(in crate::intake) async fn of(headers: &HeaderMap, body: &Bytes) -> Result<Option<Self>, Refusal> {
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if media_type(content_type) != "multipart/form-data" {
             return Ok(None);

@@ -95,3 +95,30 @@ async fn a_mail_that_is_not_signed_or_no_form_leaves_nothing() {
     }
     assert_eq!((events(&app).await, app.store.pieces.lock().unwrap().len()), (0, 0));
 }
+
+#[tokio::test]
+async fn parts_of_other_senders_are_an_event_with_files_too() {
+    let hook = "{hmac: {algorithm: sha256, header: x-signature, encoding: hex, signs: '${body}', secret: MAILGUN}}";
+    let project = project(&[("open", "none"), ("signed", hook)], &[("MAILGUN", "plain")]);
+    let names = "when:\n  - webhook: {path: names, verify: none}\nsteps:\n  - stop: event.files.map(|file| file.name)\n";
+    project.write("workflows/names.yaml", names);
+    let app = TestApp::start(&project, Recorder::fine()).await;
+    let body = mail(&[], "Hällo", b"the file");
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"plain");
+    let signature: String = hmac::sign(&key, &body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    for (path, signature, status) in [("open", "", 202), ("signed", &*signature, 202), ("signed", "00", 401)] {
+        let request = app.http.post(format!("{}/hooks/{path}", app.url)).header("x-signature", signature);
+        let answer = app.send(request.header("content-type", "multipart/form-data; boundary=x").body(body.clone())).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        if status == 202 {
+            assert_eq!(super::output(&app, &answer).await["body"], json!({"subject": "Hällo"}));
+            let event = app.get(&format!("/events/{}", answer.body["event"].as_str().unwrap())).await.body;
+            assert_eq!((&event["files"][0]["size"], &event["files"][1]["name"]), (&json!(8), &json!("empty.txt")));
+        }
+    }
+    let answer = send(&app, "names", body).await;
+    assert_eq!(super::output(&app, &answer).await, json!(["über uns.pdf", "empty.txt"]));
+    let broken = app.http.post(format!("{}/hooks/open", app.url)).header("content-type", "multipart/form-data; boundary=x");
+    assert_eq!(app.send(broken.body("--y")).await.status, 400);
+    assert_eq!(events(&app).await, 3, "nothing of what was refused");
+}
