@@ -1,6 +1,7 @@
 //! What is remembered of a refusal: what the sender was told, without a word of what was sent.
 
-use super::{Refusal, first_of};
+use super::Refusal;
+use super::refusal::first_of;
 use crate::workflow::body_schema::Mismatch;
 
 /// What is said of a body that cannot be read.

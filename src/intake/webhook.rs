@@ -9,7 +9,7 @@ use http::{HeaderMap, header};
 
 use super::admission::{Admitted, Counted};
 use super::cloudevents::{self, CloudEvent, Message};
-use super::form::Mail;
+use super::form::Unpacked;
 use super::limits::Left;
 use super::verify::{Denied, Once, Sent};
 use super::{Arrival, Dedupe, Intake, Received, Refusal, Stored, Taken, Target, dedupe_key};
@@ -98,8 +98,8 @@ impl Intake {
         body: Bytes,
     ) -> Result<(Taken, Option<Left>), Refusal> {
         let method = std::mem::take(&mut admitted.hook.method);
-        let mut mail = Mail::of_stranger(admitted.hook.verify(), headers, &body).await?;
-        let (seen, proven) = mail.as_ref().map_or((headers, &body), |mail| (&mail.headers, &mail.texts));
+        let mut unpacked = Unpacked::of_stranger(admitted.hook.verify(), headers, &body).await?;
+        let (seen, proven) = unpacked.as_ref().map_or((headers, &body), |unpacked| (&unpacked.headers, &unpacked.texts));
         let sent = Sent { method: &method, target, headers: seen, body: proven, now: self.clock.now() };
         let (mut hook, Counted { verified, left }) = self.verified(admitted, &sent).await?;
         let scheme = hook.verify();
@@ -110,10 +110,10 @@ impl Intake {
         if let Some(answer) = self.answer_question(scheme, &sent).await? {
             return Ok((Taken::Question(answer), left));
         }
-        if mail.is_none() {
-            mail = Mail::of(headers, &body).await?;
+        if unpacked.is_none() {
+            unpacked = Unpacked::of(headers, &body).await?;
         }
-        let (headers, body) = mail.as_ref().map_or((headers, body), |mail| (&mail.headers, mail.texts.clone()));
+        let (headers, body) = unpacked.as_ref().map_or((headers, body), |unpacked| (&unpacked.headers, unpacked.texts.clone()));
         let (mut common, message) = self.read(scheme, target, headers, &body)?;
         (common.method, common.path, common.params) = (method, std::mem::take(&mut hook.path), std::mem::take(&mut hook.params));
         let arrival = match message {
@@ -133,9 +133,9 @@ impl Intake {
                 return self.take_in_all(arrivals, &hook.targets).await.map(|receipts| (Taken::Batch(receipts), left));
             }
         };
-        let Stored { receipt, event, caller } = match mail {
+        let Stored { receipt, event, caller } = match unpacked {
             None => self.take_in(arrival, &hook.targets).await?,
-            Some(mail) => self.take_in_mail(arrival, mail, &hook.targets).await?,
+            Some(unpacked) => self.take_in_unpacked(arrival, unpacked, &hook.targets).await?,
         };
         let reply = self.reply(&receipt, &event, &hook.targets, caller).await;
         Ok((Taken::One(Received { receipt, reply }), left))

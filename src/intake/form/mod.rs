@@ -32,7 +32,7 @@ use gathered::Gathered;
 use given_up::{GivenUp, Pending};
 use judge::{Judge, stamp_at};
 
-pub(in crate::intake) use parts::Mail;
+pub(in crate::intake) use parts::Unpacked;
 
 pub use judge::Why;
 pub use stamp::{STAMP_FIELD, Stamps};

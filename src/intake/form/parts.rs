@@ -33,7 +33,7 @@ const PIECES_AT_ONCE: usize = 4;
 
 /// A body with its files apart.
 #[derive(Debug)]
-pub(in crate::intake) struct Mail {
+pub(in crate::intake) struct Unpacked {
     /// As if it had been sent without files.
     pub(in crate::intake) headers: HeaderMap,
     /// Its texts, as a form without files.
@@ -43,7 +43,7 @@ pub(in crate::intake) struct Mail {
     contents: Vec<Bytes>,
 }
 
-impl Mail {
+impl Unpacked {
     /// What a request holds whose proof is in its parts: it is taken apart before its sender is known.
     pub(in crate::intake) async fn of_stranger(scheme: &Verify, headers: &HeaderMap, body: &Bytes) -> Result<Option<Self>, Refusal> {
         match scheme {
@@ -66,9 +66,14 @@ impl Mail {
 }
 
 impl Intake {
-    /// Takes in the event that a mail is, after its files. Durable on return.
-    pub(in crate::intake) async fn take_in_mail(&self, mut arrival: Arrival, mail: Mail, targets: &[Target]) -> Result<Stored, Refusal> {
-        let Mail { files, contents, .. } = mail;
+    /// Takes in the event that it is, after its files. Durable on return.
+    pub(in crate::intake) async fn take_in_unpacked(
+        &self,
+        mut arrival: Arrival,
+        unpacked: Unpacked,
+        targets: &[Target],
+    ) -> Result<Stored, Refusal> {
+        let Unpacked { files, contents, .. } = unpacked;
         let event = arrival.head.id;
         let pieces = pieces(event, &files, &contents);
         arrival.head.files = files;

@@ -31,13 +31,9 @@ pub(super) struct Known {
 /// A key that is stored, its window over or not.
 pub(super) struct Seen {
     pub(super) remembered: Remembered,
-    places: Places,
-}
-
-/// Where it lies.
-enum Places {
-    ByEnd { until: Timestamp, hash: [u8; 32] },
-    ByHash { until: Timestamp, hash: [u8; 32] },
+    hash: [u8; 32],
+    /// It lies among those that memory knows.
+    by_end: bool,
 }
 
 impl Known {
@@ -122,29 +118,26 @@ impl Core {
             && let Some(bytes) = view.get(&key::by_end(until, hash))?
         {
             let remembered = Remembered::read(&bytes)?;
-            return Ok(Some(Seen { remembered, places: Places::ByEnd { until, hash: *hash } }));
+            return Ok(Some(Seen { remembered, hash: *hash, by_end: true }));
         }
         if known.some_by_hash
             && let Some(bytes) = view.get(&key::dedupe(hash))?
         {
             let remembered = Remembered::read(&bytes)?;
-            let places = Places::ByHash { until: remembered.until, hash: *hash };
-            return Ok(Some(Seen { remembered, places }));
+            return Ok(Some(Seen { remembered, hash: *hash, by_end: false }));
         }
         Ok(None)
     }
 
     /// Removes a key whose window is over.
     pub(super) fn forget(&self, writer: &mut Writer, batch: &mut Batch, seen: &Seen) -> Result<(), StoreError> {
-        match &seen.places {
-            Places::ByEnd { until, hash } => {
-                self.known(writer)?.leave(hash, *until);
-                batch.delete(key::by_end(*until, hash));
-            }
-            Places::ByHash { until, hash } => {
-                batch.delete(key::dedupe(hash));
-                batch.delete(key::expiry(*until, hash));
-            }
+        let Seen { remembered: Remembered { until, .. }, hash, by_end } = seen;
+        if *by_end {
+            self.known(writer)?.leave(hash, *until);
+            batch.delete(key::by_end(*until, hash));
+        } else {
+            batch.delete(key::dedupe(hash));
+            batch.delete(key::expiry(*until, hash));
         }
         Ok(())
     }
