@@ -43,7 +43,7 @@ const WORKS: [(&str, Work); 4] = [
     ("accept, no run", Work::NotMatched),
     ("accept, verified and deduplicated", Work::Verified),
     ("run, 1 step", Work::Steps(1)),
-    ("run, one call, answered", Work::CallAnswered),
+    ("run, one call, answered", Work::CallsAnswered(1)),
 ];
 
 fn main() {

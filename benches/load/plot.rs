@@ -26,8 +26,10 @@ pub(crate) fn svg(title: &str, under: &str, lines: &[Line]) -> String {
     let x_of = |x: f64| LEFT + x / x_max * (WIDTH - LEFT - RIGHT);
     let y_of = |y: f64| HEIGHT - BOTTOM - y / y_max * (HEIGHT - TOP - BOTTOM);
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\n<style>{STYLE}</style>\n\
-         <text class=\"title\" x=\"{LEFT}\" y=\"18\">{title}</text>\n<text x=\"{LEFT}\" y=\"36\">{under}</text>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\n<style>{STYLE}</style>\n\
+         <text class=\"title\" x=\"{LEFT}\" y=\"18\">{title}</text>\n<text x=\"{LEFT}\" y=\"36\">{under}</text>\n",
+        // Half of the last word stands beside the axis.
+        WIDTH + RIGHT
     );
     for quarter in 0..=4 {
         let value = y_max * f64::from(quarter) / 4.0;

@@ -22,8 +22,8 @@ pub(crate) enum Work {
     Steps(usize),
     /// A condition, a call and its history; the caller is answered at once.
     Call,
-    /// The same, and the caller is answered with the result.
-    CallAnswered,
+    /// A condition, so many calls one after the other, and their history; the caller is answered with the result.
+    CallsAnswered(usize),
 }
 
 /// Writes the project; gives the path of the hook.
@@ -35,7 +35,7 @@ pub(crate) fn write(dir: &Path, work: Work, workflows: usize, sink: SocketAddr) 
         let text = format!("when: [{{webhook: {{path: other/{n}, verify: none}}}}]\nsteps: [{{script: 1 + {n}}}]\n");
         fs::write(dir.join(format!("workflows/other-{n}.yaml")), text).unwrap();
     }
-    let respond = if work == Work::CallAnswered { ", respond: {wait: 30s}" } else { "" };
+    let respond = if matches!(work, Work::CallsAnswered(_)) { ", respond: {wait: 30s}" } else { "" };
     let verify = match work {
         Work::Verified => "{scheme: github, secret: BENCH}, dedupe: {key: 'event.headers[\"x-github-delivery\"]', within: 1h}",
         _ => "none",
@@ -49,15 +49,21 @@ pub(crate) fn write(dir: &Path, work: Work, workflows: usize, sink: SocketAddr) 
                 writeln!(text, "  - script: event.body.amount + {n}").unwrap();
             }
         }
-        Work::Call | Work::CallAnswered => {
-            let with = format!(
-                "{{url: \"http://{sink}/contacts\", json: {{email: \"${{event.body.email}}\", amount: \"${{event.body.amount}}\"}}}}"
-            );
-            writeln!(text, "if: event.body.amount > 10\nsteps:\n  - id: contact\n    call: http.post\n    with: {with}").unwrap();
-        }
+        Work::Call => text.push_str(&calls(1, sink)),
+        Work::CallsAnswered(count) => text.push_str(&calls(count, sink)),
     }
     fs::write(dir.join("workflows/work.yaml"), text).unwrap();
     "/hooks/work"
+}
+
+fn calls(count: usize, sink: SocketAddr) -> String {
+    let with =
+        format!("{{url: \"http://{sink}/contacts\", json: {{email: \"${{event.body.email}}\", amount: \"${{event.body.amount}}\"}}}}");
+    let mut text = "if: event.body.amount > 10\nsteps:\n".to_owned();
+    for n in 1..=count {
+        writeln!(text, "  - id: contact{n}\n    call: http.post\n    with: {with}").unwrap();
+    }
+    text
 }
 
 /// Lets so many runs wait in the project's redb store, for longer than anything is measured.

@@ -31,6 +31,9 @@ struct Scenario {
 
 const USUAL: Scenario = Scenario { work: Work::Call, engine: "redb", connections: 64, body_bytes: 1000, workflows: 10, parked: 0 };
 
+/// A whole run, which the caller gets the result of.
+const ANSWERED: Work = Work::CallsAnswered(1);
+
 impl Scenario {
     fn name(&self) -> String {
         let work = match self.work {
@@ -38,7 +41,8 @@ impl Scenario {
             Work::Verified => "accept, verified and deduplicated".to_owned(),
             Work::Steps(count) => format!("run, {count} steps"),
             Work::Call => "run, one call".to_owned(),
-            Work::CallAnswered => "run, one call, answered".to_owned(),
+            Work::CallsAnswered(1) => "run, one call, answered".to_owned(),
+            Work::CallsAnswered(count) => format!("run, {count} calls, answered"),
         };
         let work = if self.parked == 0 { work } else { format!("{work}, beside {} parked runs", self.parked) };
         format!("{work} | {} | {} | {} B | {}", self.engine, self.connections, self.body_bytes, self.workflows)
@@ -48,7 +52,7 @@ impl Scenario {
 fn scenarios(quick: bool) -> Vec<Scenario> {
     let mut list = Vec::new();
     for engine in ["redb", "sled", "memory"] {
-        for work in [Work::NotMatched, Work::Verified, Work::Steps(1), Work::Call, Work::CallAnswered] {
+        for work in [Work::NotMatched, Work::Verified, Work::Steps(1), Work::Call, ANSWERED] {
             list.push(Scenario { work, engine, ..USUAL });
         }
     }
@@ -57,20 +61,22 @@ fn scenarios(quick: bool) -> Vec<Scenario> {
     }
     for connections in [1, 16, 256] {
         list.push(Scenario { work: Work::NotMatched, connections, ..USUAL });
-        list.push(Scenario { work: Work::CallAnswered, connections, ..USUAL });
+        list.push(Scenario { work: ANSWERED, connections, ..USUAL });
     }
     for body_bytes in [200, 64_000] {
         list.push(Scenario { work: Work::NotMatched, body_bytes, ..USUAL });
-        list.push(Scenario { work: Work::CallAnswered, body_bytes, ..USUAL });
+        list.push(Scenario { work: ANSWERED, body_bytes, ..USUAL });
     }
     for workflows in [1_000, 10_000] {
         list.push(Scenario { work: Work::NotMatched, workflows, ..USUAL });
+        list.push(Scenario { work: ANSWERED, workflows, ..USUAL });
     }
-    for work in [Work::NotMatched, Work::CallAnswered] {
+    for work in [Work::NotMatched, ANSWERED] {
         list.push(Scenario { work, parked: 1_000_000, ..USUAL });
     }
     for steps in [5, 20] {
         list.push(Scenario { work: Work::Steps(steps), ..USUAL });
+        list.push(Scenario { work: Work::CallsAnswered(steps), ..USUAL });
     }
     list
 }

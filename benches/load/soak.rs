@@ -41,7 +41,7 @@ pub(crate) fn run(soak: &Soak) {
     let sink = Server::own("--serve-sink");
     let folder = tempfile::tempdir().unwrap();
     let (dir, data) = (folder.path().join("project"), folder.path().join("data"));
-    let path = project::write(&dir, Work::CallAnswered, 10, sink.address);
+    let path = project::write(&dir, Work::CallsAnswered(1), 10, sink.address);
     let settings = std::fs::read_to_string(dir.join("hence.yaml")).unwrap();
     std::fs::write(dir.join("hence.yaml"), settings + RETENTION).unwrap();
     let server = Server::hence(&soak.binary, &dir, &data, "redb");
