@@ -36,7 +36,7 @@ use crate::intake::limits::{Bodies, FrontDoor, Refusals, Senders, Strangers};
 use crate::intake::verify::Verifier;
 use crate::store::{self, Journal, Store, StoreError};
 use crate::web::Web;
-use crate::workflow::catalog::Current;
+use crate::workflow::catalog::{Current, Sources};
 
 pub use dry::{Dry, dry};
 pub use plan::{Outlined, outline};
@@ -118,6 +118,7 @@ impl App {
         let epoch = store.acquire().await?;
         let secrets = Arc::new(config.secrets.clone());
         let (registry, verifier) = doors(&config, &secrets, parts.connectors)?;
+        let seen = Some(Sources::fingerprint(&config.dir));
         let (catalog, problems) = project::load(&config, &registry);
         project::log(&catalog, &problems);
         project::store_revisions(&*store, &catalog).await?;
@@ -171,7 +172,7 @@ impl App {
             stopping: stopping.clone(),
         });
         let reloaded = Arc::clone(&web);
-        let reload = reload::Reload { config: config.clone(), registry, revisions, store, web: reloaded, clock: Arc::clone(&clock) };
+        let reload = reload::Reload { config: config.clone(), registry, revisions, store, web: reloaded, clock: Arc::clone(&clock), seen };
         tasks.spawn(reload.watch(stopping.clone()));
         let listen = listen::Listen::new(web, config.limits.front, tls, Arc::clone(&clock));
         listen.watch_tls(&tasks, &stopping);

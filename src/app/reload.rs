@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::project;
@@ -27,19 +27,23 @@ pub(super) struct Reload {
     pub(super) store: Arc<dyn Store>,
     pub(super) web: Arc<Web>,
     pub(super) clock: Arc<dyn Clock>,
+    /// How the folder looked right before it was loaded: what has changed since then is not served yet.
+    pub(super) seen: Option<Fingerprint>,
 }
 
 impl Reload {
-    /// Watches until told to stop.
-    pub(super) async fn watch(self, stopping: CancellationToken) {
-        let mut hangup = match signal(SignalKind::hangup()) {
-            Ok(hangup) => hangup,
-            Err(error) => {
-                tracing::error!(error = %error, "SIGHUP cannot be heard, and changes are not watched for");
-                return;
+    /// Watches until told to stop. SIGHUP is heard from this call on: unheard, it would end the process.
+    pub(super) fn watch(self, stopping: CancellationToken) -> impl Future<Output = ()> + Send {
+        let hangup = signal(SignalKind::hangup());
+        async move {
+            match hangup {
+                Ok(hangup) => self.reload_on_change(hangup, stopping).await,
+                Err(error) => tracing::error!(error = %error, "SIGHUP cannot be heard, and changes are not watched for"),
             }
-        };
-        let mut seen = self.look().await;
+        }
+    }
+
+    async fn reload_on_change(mut self, mut hangup: Signal, stopping: CancellationToken) {
         loop {
             let asked = tokio::select! {
                 () = stopping.cancelled() => return,
@@ -47,8 +51,8 @@ impl Reload {
                 () = self.clock.pause(LOOK_EVERY) => false,
             };
             let now = self.look().await;
-            if asked || now != seen {
-                seen = now;
+            if asked || now != self.seen {
+                self.seen = now;
                 self.reload(asked).await;
             }
         }

@@ -1,11 +1,18 @@
 //! Files that change under a running server.
 
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hence::domain::run::Status;
+use hence::store::StoreError;
+use hence::store::kv::memory::Memory;
+use hence::store::kv::{Batch, Kv, Order, Visit};
 use serde_json::json;
 
-use crate::support::{Project, Recorder, TestApp};
+use crate::process::must;
+use crate::support::{Life, Project, Recorder, TestApp};
 
 fn says(word: &str) -> String {
     format!("when: [{{webhook: {{path: w, verify: none}}}}]\nsteps: [{{stop: '\"{word}\"'}}]\n")
@@ -42,10 +49,44 @@ async fn a_changed_file_is_served_and_a_bad_one_keeps_the_last_good() {
     assert_eq!(app.post("other", &json!({})).await.status, 202, "and the new file beside it is served");
     let ready = app.send(app.http.get(format!("{}/readyz", app.url))).await;
     assert!(ready.status == 503 && ready.body["reasons"][0].as_str().unwrap().contains("1 problem in"), "{ready:?}");
-    std::fs::remove_file(project.dir().join("workflows/main.yaml")).unwrap();
+    fs::remove_file(project.dir().join("workflows/main.yaml")).unwrap();
     changed(&app).await;
     assert_eq!(app.post("w", &json!({})).await.status, 404, "a file that is gone is not served");
     assert_eq!(app.send(app.http.get(format!("{}/readyz", app.url))).await.status, 200);
+}
+
+/// A store in which a file is changed right after it was loaded, when it is written there.
+struct Late {
+    memory: Memory,
+    loaded: &'static str,
+    file: PathBuf,
+}
+
+impl Kv for Late {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.memory.get(key)
+    }
+
+    fn range(&self, from: &[u8], to: &[u8], order: Order, visit: Visit<'_>) -> Result<(), StoreError> {
+        self.memory.range(from, to, order, visit)
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), StoreError> {
+        let is_it = |value: &[u8]| value.windows(self.loaded.len()).any(|part| part == self.loaded.as_bytes());
+        if batch.changes().any(|(_, value)| value.is_some_and(is_it)) {
+            fs::write(&self.file, says("number two")).unwrap();
+        }
+        self.memory.apply(batch)
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changes_while_the_server_starts_is_served() {
+    let project = Project::of(&says("first"));
+    let late = Late { memory: Memory::default(), loaded: "first", file: project.dir().join("workflows/main.yaml") };
+    let app = TestApp::resume(&project, Life { kv: Arc::new(late), ..Life::new(Recorder::fine()) }).await.unwrap();
+    must("the change is seen", changed(&app)).await;
+    assert_eq!(said(&app).await, "number two");
 }
 
 #[tokio::test]
