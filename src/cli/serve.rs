@@ -1,6 +1,7 @@
 //! `hence serve`
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -39,6 +40,9 @@ pub(super) struct ServeArgs {
     log: Option<Log>,
 }
 
+/// A disk that says nothing must not keep the process from its end: what waits for it was not acknowledged.
+const LAST_WRITES: Duration = Duration::from_secs(10);
+
 pub(super) fn run(args: ServeArgs) -> Result<Exit, Trouble> {
     if !args.dir.is_dir() {
         return Err(Trouble::new(Exit::Usage, format!("{} is not a folder; `hence init {0}` makes a project", args.dir.display())));
@@ -55,7 +59,9 @@ pub(super) fn run(args: ServeArgs) -> Result<Exit, Trouble> {
     }
     let runtime = app::runtime();
     let runtime = runtime.map_err(|error| Trouble::new(Exit::Problems, format!("no threads to work with: {error}")))?;
-    runtime.block_on(app::serve(config)).map_err(|error| {
+    let served = runtime.block_on(app::serve(config));
+    runtime.shutdown_timeout(LAST_WRITES);
+    served.map_err(|error| {
         let exit = match &error {
             app::StartError::Store(StoreError::Locked(_) | StoreError::NewerFormat { .. } | StoreError::Damaged(_)) => Exit::Store,
             app::StartError::Store(StoreError::BadUrl(_)) | app::StartError::Listen { .. } | app::StartError::Config(_) => Exit::Usage,

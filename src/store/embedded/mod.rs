@@ -11,6 +11,8 @@ mod format;
 mod key;
 mod keys;
 mod open_record;
+mod patience;
+mod port;
 mod prune;
 mod read;
 mod record;
@@ -22,16 +24,15 @@ mod write;
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-
-use bytes::Bytes;
-use futures_util::future::BoxFuture;
 
 pub use self::backup::verify;
 use self::compact::Delta;
 pub use self::format::FORMAT;
 use self::keys::{IN_MEMORY_MAX, Known};
+use self::patience::Patience;
+use self::port::{Embedded, Wanted};
 use self::prune::NewRefs;
 use self::snapshot::Shadow;
 use self::space::{FreeBytes, Gauge, Watermark, free_bytes_of};
@@ -39,15 +40,8 @@ use super::kv::memory::Memory;
 use super::kv::redb::Redb;
 use super::kv::sled::Sled;
 use super::kv::{Batch, Kv, VALUE_MAX_BYTES};
-use super::{
-    BackupStream, Checked, Compacted, Epoch, OpenRun, Page, Pass, Posted, RevisionFiles, RunFilter, RunHead, Stats, Store, StoreError,
-    TopicKey, Write, Written,
-};
-use crate::domain::event::{Event, EventHead};
-use crate::domain::file::FileId;
-use crate::domain::id::{EventId, Revision, RunId};
-use crate::domain::journal::Entry;
-use crate::domain::time::Timestamp;
+use super::{Store, StoreError};
+use crate::domain::id::Revision;
 
 /// What can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +125,7 @@ fn knowing(kv: Arc<dyn Kv>, watermark: Option<Watermark>, keys_in_memory: usize)
         writer: Mutex::new(writer),
         compacting: Mutex::default(),
         written_bytes: AtomicU64::new(0),
+        patience: Patience::default(),
     }))))
 }
 
@@ -145,6 +140,8 @@ struct Core {
     compacting: Mutex<()>,
     /// All that was put since it was opened.
     written_bytes: AtomicU64,
+    /// With a disk that says nothing.
+    patience: Patience,
 }
 
 struct Writer {
@@ -210,169 +207,6 @@ fn put_chunked(batch: &mut Batch, first: Vec<u8>, rest: &[u8], value: &[u8]) {
     batch.put(first, head.to_vec());
     for (index, piece) in (0u32..).zip(tail.chunks(CHUNK_BYTES)) {
         batch.put(key::chunk(rest, index), piece.to_vec());
-    }
-}
-
-/// Everything that writes waits for the disk, and lists may read a lot of it, so both run on tokio's
-/// blocking threads. A lookup of one small value runs where it is: handing it over costs more.
-struct Embedded(Arc<Core>);
-
-impl Embedded {
-    fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Core) -> Result<T, StoreError> + Send + 'static,
-    ) -> BoxFuture<'_, Result<T, StoreError>> {
-        let core = Arc::clone(&self.0);
-        Box::pin(async move {
-            match tokio::task::spawn_blocking(move || work(&core)).await {
-                Ok(result) => result,
-                Err(error) if error.is_cancelled() => Err(StoreError::Closed),
-                Err(error) => Err(StoreError::Io(format!("a store thread stopped: {error}"))),
-            }
-        })
-    }
-}
-
-/// Whether somebody still waits for a long piece of work.
-struct Wanted(Arc<AtomicBool>);
-
-impl Wanted {
-    fn still(&self) -> Result<(), StoreError> {
-        if self.0.load(Relaxed) { Ok(()) } else { Err(StoreError::Closed) }
-    }
-}
-
-/// Says that nobody does any more.
-struct Waiting(Arc<AtomicBool>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.store(false, Relaxed);
-    }
-}
-
-impl Embedded {
-    /// The same for work that may take minutes: it ends soon after its future was dropped, so that a shutdown is not held up.
-    fn while_wanted<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Core, &Wanted) -> Result<T, StoreError> + Send + 'static,
-    ) -> BoxFuture<'_, Result<T, StoreError>> {
-        Box::pin(async move {
-            let waiting = Waiting(Arc::new(AtomicBool::new(true)));
-            let wanted = Wanted(Arc::clone(&waiting.0));
-            self.blocking(move |core| work(core, &wanted)).await
-        })
-    }
-}
-
-impl Store for Embedded {
-    fn acquire(&self) -> BoxFuture<'_, Result<Epoch, StoreError>> {
-        self.blocking(Core::acquire)
-    }
-
-    fn write(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<Vec<Written>, StoreError>> {
-        self.blocking(move |core| core.write(&batch))
-    }
-
-    fn load(&self) -> BoxFuture<'_, Result<Vec<OpenRun>, StoreError>> {
-        self.blocking(Core::load)
-    }
-
-    fn put_revision(&self, revision: Revision, files: RevisionFiles) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.blocking(move |core| core.put_revision(revision, &files))
-    }
-
-    fn revision(&self, revision: Revision) -> BoxFuture<'_, Result<Option<RevisionFiles>, StoreError>> {
-        self.blocking(move |core| core.revision(revision))
-    }
-
-    fn file(&self, file: FileId, index: u32) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        self.blocking(move |core| core.file(file, index))
-    }
-
-    fn drop_files(&self, event: EventId) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.blocking(move |core| core.drop_files(event))
-    }
-
-    fn run(&self, run: RunId) -> BoxFuture<'_, Result<Option<RunHead>, StoreError>> {
-        Box::pin(async move { self.0.run(run) })
-    }
-
-    fn facts(&self, run: RunId) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
-        self.blocking(move |core| core.facts(run))
-    }
-
-    fn gathered(&self, run: RunId) -> BoxFuture<'_, Result<Vec<Event>, StoreError>> {
-        self.blocking(move |core| core.gathered(run))
-    }
-
-    fn posted(&self, topic: TopicKey, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Posted>, StoreError>> {
-        self.blocking(move |core| core.posted(topic, after, limit))
-    }
-
-    fn event(&self, event: EventId) -> BoxFuture<'_, Result<Option<Event>, StoreError>> {
-        self.blocking(move |core| core.event(event))
-    }
-
-    fn runs(&self, filter: RunFilter, limit: usize) -> BoxFuture<'_, Result<Page<RunHead, RunId>, StoreError>> {
-        self.blocking(move |core| core.runs(&filter, limit))
-    }
-
-    fn open_runs(&self, limit: usize) -> BoxFuture<'_, Result<Page<RunHead, RunId>, StoreError>> {
-        self.blocking(move |core| core.open_runs(limit))
-    }
-
-    fn events(&self, before: Option<EventId>, limit: usize) -> BoxFuture<'_, Result<Page<EventHead, EventId>, StoreError>> {
-        self.blocking(move |core| core.events(before, limit))
-    }
-
-    fn writable(&self) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.blocking(Core::writable)
-    }
-
-    fn cursor(&self, name: &str) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
-        let cursor = read::cursor(self.0.view(), name);
-        Box::pin(async move { cursor })
-    }
-
-    fn newest(&self) -> BoxFuture<'_, Result<Timestamp, StoreError>> {
-        self.blocking(Core::newest)
-    }
-
-    fn prune(&self, pass: Pass) -> BoxFuture<'_, Result<Pass, StoreError>> {
-        self.blocking(move |core| core.prune(pass))
-    }
-
-    fn stats(&self) -> BoxFuture<'_, Result<Stats, StoreError>> {
-        self.while_wanted(Core::stats)
-    }
-
-    fn disk_bytes(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.blocking(|core| core.kv.disk_bytes())
-    }
-
-    fn written_bytes(&self) -> u64 {
-        self.0.written_bytes.load(Relaxed)
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<Checked, StoreError>> {
-        self.while_wanted(Core::check)
-    }
-
-    fn compact(&self) -> BoxFuture<'_, Result<Compacted, StoreError>> {
-        self.while_wanted(Core::compact)
-    }
-
-    fn backup(&self) -> BoxFuture<'_, Result<BackupStream, StoreError>> {
-        self.begin_backup()
-    }
-
-    fn restore(&self, from: Box<dyn std::io::Read + Send>) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.blocking(move |core| core.restore(from))
-    }
-
-    fn forget_keys(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
-        self.blocking(move |core| core.forget_keys(now, limit))
     }
 }
 

@@ -2,8 +2,10 @@
 //! all of it. There is no fixed delay: an idle committer writes at once, a busy one writes more at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::Job;
 use super::doubt::Doubtful;
@@ -13,6 +15,9 @@ use crate::store::{Accepted, Store, StoreError, Written};
 
 /// The most writes that go into one batch.
 const BATCH_LIMIT: usize = 1024;
+
+/// While it is not known what became of a write, and nobody writes, the store is tried again after this time.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// The committer: run it as a task. It ends once every [`Journal`] is dropped and the queue is empty.
 pub struct Committer {
@@ -27,7 +32,7 @@ impl Committer {
         let mut jobs = Vec::with_capacity(BATCH_LIMIT);
         let mut doubtful = Doubtful::default();
         let mut outage = Outage::default();
-        while 0 < self.queue.recv_many(&mut jobs, BATCH_LIMIT).await {
+        while self.wait(&mut jobs, &mut doubtful).await {
             let mut writes = Vec::with_capacity(jobs.len());
             let mut waiting = Vec::with_capacity(jobs.len());
             for job in jobs.drain(..) {
@@ -56,6 +61,19 @@ impl Committer {
                 }
             }
         }
+    }
+
+    /// Waits for something to write; nothing comes once the last [`Journal`] is gone.
+    async fn wait(&mut self, jobs: &mut Vec<Job>, doubtful: &mut Doubtful) -> bool {
+        while !doubtful.is_empty() {
+            if let Ok(count) = timeout(TRY_AGAIN_AFTER, self.queue.recv_many(jobs, BATCH_LIMIT)).await {
+                return 0 < count;
+            }
+            if self.store.writable().await.is_ok() {
+                self.resolve(doubtful).await;
+            }
+        }
+        0 < self.queue.recv_many(jobs, BATCH_LIMIT).await
     }
 
     async fn tell(&self, written: &Written, feed: Vec<Feed>, waiting: Waiting) {

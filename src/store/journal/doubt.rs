@@ -36,6 +36,11 @@ impl Subject {
 pub(super) struct Doubtful(BTreeMap<Subject, (Feed, Waiting)>);
 
 impl Doubtful {
+    /// Whether all that is known is certain.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A write with these has failed.
     pub(super) fn add(&mut self, feed: Vec<Feed>, waiting: &Waiting) {
         for item in feed {

@@ -7,6 +7,7 @@ pub mod faulty;
 mod folder;
 pub mod memory;
 pub mod redb;
+mod settling;
 pub mod sled;
 mod sled_copy;
 mod sled_log;

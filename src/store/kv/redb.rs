@@ -86,6 +86,8 @@ fn make_table(database: &Database) -> Result<(), Error> {
 fn open_database(folder: &Folder, name: &str) -> Result<Database, StoreError> {
     let path = folder.file(name);
     let what = format!("open {}", path.display());
+    // The renaming that put it there may have been cut off before its sync; what is written now must not be lost with it.
+    folder.sync()?;
     no_panic(&what, || match Builder::new().set_cache_size(CACHE_BYTES).open(&path) {
         Ok(database) => Ok(database),
         Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::Locked(path.display().to_string())),

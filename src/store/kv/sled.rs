@@ -5,12 +5,13 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use sled::{Config, Db};
 
 use super::super::StoreError;
 use super::folder::Folder;
+use super::settling::Settling;
 use super::slot::{Slot, Trouble};
 use super::{Batch, Kv, Order, VALUE_MAX_BYTES, Visit, io_error, no_panic};
 use super::{sled_copy, sled_log};
@@ -20,6 +21,9 @@ pub const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Part of the recipe; a store keeps the size it was made with.
 pub const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
+
+/// So long a read waits for a write that is under way: sled may wait for ever after a write of its own that failed.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// sled's log, which is all it has; its name in the folder.
 pub const LOG_FILE: &str = "db";
@@ -33,9 +37,8 @@ const USED_FILE: &str = "used";
 #[derive(Debug)]
 pub struct Sled {
     open: Slot<Open>,
-    /// Held by a write until its sync is over: sled shows what it has not synced yet, and what was
-    /// read of that, a power cut could take back.
-    settling: RwLock<()>,
+    /// Held by a write until its sync is over.
+    settling: Settling,
     used: AtomicBool,
     folder: Folder,
     path: PathBuf,
@@ -58,11 +61,11 @@ impl Sled {
         sled_copy::settle(&path).map_err(|error| io_error(&format!("put a copy in place in {}", path.display()), &error))?;
         let open = open_database(&folder, &path)?;
         let used = AtomicBool::new(folder.file(USED_FILE).exists());
-        Ok(Self { open: Slot::new("sled", open), settling: RwLock::default(), used, folder, path })
+        Ok(Self { open: Slot::new("sled", open), settling: Settling::new(READ_WITHIN), used, folder, path })
     }
 
     fn settled<T>(&self, read: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let _settled = self.settling.read().unwrap_or_else(PoisonError::into_inner);
+        let _settled = self.settling.read()?;
         self.with(read)
     }
 
@@ -85,6 +88,7 @@ fn open_database(folder: &Folder, path: &Path) -> Result<Open, StoreError> {
     let failed = |error: std::io::Error| io_error(&what, &error);
     remove_half_made_snapshots(path).map_err(failed)?;
     wait_for_last_handle(&folder.file(LOG_FILE)).map_err(failed)?;
+    sled_copy::finish(path).map_err(failed)?;
     // sled begins a new log over one that it does not recognise: what is left of it must not be lost to that.
     if folder.file(USED_FILE).exists() && !sled_log::has_segment(&folder.file(LOG_FILE), SEGMENT_BYTES).map_err(failed)? {
         return Err(StoreError::Damaged(format!("{what}: its log holds nothing that sled wrote, and did before; it is left as it is")));
@@ -180,7 +184,7 @@ impl Kv for Sled {
                 None => changes.remove(key),
             }
         }
-        let _settling = self.settling.write().unwrap_or_else(PoisonError::into_inner);
+        let _settling = self.settling.write();
         self.with(|open| {
             open.db.apply_batch(changes).map_err(|error| store_error("sled", error))?;
             open.db.flush().map_err(|error| store_error("sled", error))?;
@@ -223,7 +227,7 @@ mod tests {
         let kv = Sled::open(folder.path()).unwrap();
         std::thread::scope(|scope| {
             // As a write does while it waits for the disk.
-            let settling = kv.settling.write().unwrap();
+            let settling = kv.settling.write();
             kv.with(|open| open.db.insert(b"a", b"1").map_err(|error| store_error("sled", error))).unwrap();
             let (told, tells) = std::sync::mpsc::channel();
             let reader = &kv;

@@ -29,10 +29,16 @@ pub(super) fn declare_whole(path: &Path) -> Result<()> {
     sync_folder(path)
 }
 
+/// Ends an exchange that was begun, and leaves a half-made copy to whoever makes it. To be called before sled opens its
+/// files again: what it wrote to the old ones after the mark would be lost with them.
+pub(super) fn finish(path: &Path) -> Result<()> {
+    if path.join(WHOLE_MARK).try_exists()? { settle(path) } else { Ok(()) }
+}
+
 /// Ends an exchange that was begun. Without the mark a copy is half-made, and goes.
 pub(super) fn settle(path: &Path) -> Result<()> {
     let mark = path.join(WHOLE_MARK);
-    if !mark.exists() {
+    if !mark.try_exists()? {
         return remove(path);
     }
     let copy = folder(path);

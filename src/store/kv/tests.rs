@@ -182,6 +182,29 @@ fn a_crash_while_sled_takes_a_copy_leaves_the_copy() {
     }
 }
 
+/// An exchange whose files were in the way is ended before anything more is written: what went into the old files would go with them.
+#[test]
+fn what_is_written_after_an_exchange_of_sled_that_failed_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let kv = Sled::open(folder.path()).unwrap();
+    kv.apply(&batch(&[("old", Some("1"))])).unwrap();
+    let copy = kv.begin_copy().unwrap().unwrap();
+    copy.apply(&batch(&[("old", Some("1"))])).unwrap();
+    drop(copy);
+    let (log, aside) = (folder.path().join("copy/db"), folder.path().join("copy/aside"));
+    fs::rename(&log, &aside).unwrap();
+    fs::create_dir(&log).unwrap();
+    assert!(kv.take_copy().is_err());
+    let written = kv.apply(&batch(&[("new", Some("2"))]));
+    fs::remove_dir(&log).unwrap();
+    fs::rename(&aside, &log).unwrap();
+    assert_eq!(kv.drop_copy(), Ok(()));
+    drop(kv);
+    let kv = Sled::open(folder.path()).unwrap();
+    assert_eq!(kv.get(b"new").unwrap().is_some(), written.is_ok(), "{written:?}");
+    assert_eq!(kv.get(b"old"), Ok(Some(b"1".to_vec())));
+}
+
 fn content(kv: &dyn Kv) -> Content {
     let mut content = Content::new();
     kv.range(&[], &[0xff; 8], Order::Ascending, &mut |key, value| {

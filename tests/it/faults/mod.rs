@@ -4,6 +4,7 @@
 mod calls;
 mod clock;
 mod disk;
+mod kept;
 mod limits;
 mod paused;
 mod sender;

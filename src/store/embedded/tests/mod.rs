@@ -4,6 +4,7 @@ mod damage;
 mod faults;
 mod keys;
 mod retention;
+mod silence;
 mod size;
 
 use std::cell::Cell;
@@ -14,7 +15,12 @@ use std::sync::Arc;
 use super::super::conformance::{Place, check_all};
 use super::super::kv::Order;
 use super::super::kv::memory::Memory;
+use super::super::{Epoch, RevisionFiles, RunFilter, TopicKey, Write, Written};
 use super::*;
+use crate::domain::event::{Event, EventHead};
+use crate::domain::id::{EventId, RunId};
+use crate::domain::journal::Entry;
+use crate::domain::time::Timestamp;
 
 async fn check_engine(engine: &'static str) {
     let folder = tempfile::tempdir().unwrap();

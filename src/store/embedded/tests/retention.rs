@@ -178,7 +178,7 @@ proptest! {
         over_day in prop::option::of(1u64..101),
     ) {
         all.sort_by_key(|it| it.day);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(check(all, keep, over_day));
     }
 }
