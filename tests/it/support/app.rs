@@ -17,6 +17,7 @@ use hence::store::kv::Kv;
 use hence::store::kv::memory::Memory;
 use hence::store::{RunFilter, RunHead, Store};
 use serde_json::json;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::watched::Watched;
@@ -47,6 +48,7 @@ pub struct TestApp {
     pub recorder: Arc<Recorder>,
     pub http: reqwest::Client,
     pub url: String,
+    _folder: Arc<TempDir>,
 }
 
 /// An answer: status, headers, body as JSON (or text).
@@ -91,7 +93,7 @@ impl TestApp {
         let app = App::start(config, listener, parts).await?;
         let url = format!("http://{}", app.address);
         let http = hence::connector::http::api_client(Duration::from_secs(60)).unwrap();
-        Ok(Self { app, store, clock, recorder, http, url })
+        Ok(Self { app, store, clock, recorder, http, url, _folder: project.keep() })
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {

@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
 
 /// What links begin with: the address of the server is another one after each start.
 pub const PUBLIC_URL: &str = "https://hence.example.com";
 
-/// A folder with workflows, gone when dropped.
-pub struct Project(tempfile::TempDir);
+/// A folder with workflows, gone when neither this nor a server of it is left.
+pub struct Project(Arc<TempDir>);
 
 /// The repository, which is a project itself.
 pub fn repository() -> &'static Path {
@@ -15,9 +18,14 @@ pub fn repository() -> &'static Path {
 }
 
 impl Project {
+    /// Keeps the folder: a server looks at it as long as it runs.
+    pub fn keep(&self) -> Arc<TempDir> {
+        Arc::clone(&self.0)
+    }
+
     /// These files, and a `hence.yaml` with the connections that the shipped workflows use.
     pub fn new(files: &[(&str, &str)]) -> Self {
-        let project = Self(tempfile::tempdir().unwrap());
+        let project = Self(Arc::new(tempfile::tempdir().unwrap()));
         let connection = |name: &str| format!("  {name}: {{connector: http, base_url: \"http://{name}.test\"}}\n");
         project.write("hence.yaml", &format!("connections:\n{}{}", connection("crm"), connection("chat")));
         project.write("secrets.env", "GITHUB_SECRET=s3cret-of-github\nTOKEN=t0ken-of-tests\n");
