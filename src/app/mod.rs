@@ -11,6 +11,7 @@ mod reload;
 mod retention;
 mod runtime;
 mod selftest;
+mod steady;
 mod upkeep;
 
 use std::net::SocketAddr;
@@ -305,10 +306,14 @@ fn admin_token(config: &Config) -> std::io::Result<(Secret, bool)> {
 async fn forget_keys(journal: Arc<Journal>, clock: Arc<dyn Clock>, stopping: CancellationToken) {
     const EVERY: std::time::Duration = std::time::Duration::from_secs(60);
     const AT_ONCE: usize = 2_000;
+    let mut steady = steady::Steady::new("dedupe keys");
     loop {
-        tokio::select! {
+        let is_steady = tokio::select! {
             () = stopping.cancelled() => return,
-            () = clock.pause(EVERY) => {}
+            is_steady = steady.pause(&*clock, EVERY) => is_steady,
+        };
+        if !is_steady {
+            continue;
         }
         loop {
             match journal.store().forget_keys(clock.now(), AT_ONCE).await {

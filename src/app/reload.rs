@@ -15,6 +15,7 @@ use crate::executor::Revisions;
 use crate::store::Store;
 use crate::web::Web;
 use crate::workflow::catalog::{Fingerprint, Sources};
+use crate::workflow::problem::codes;
 
 /// How often the folder is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -51,7 +52,7 @@ impl Reload {
                 () = self.clock.pause(LOOK_EVERY) => false,
             };
             let now = self.look().await;
-            if asked || now != self.seen {
+            if asked || now != self.seen || self.reads_again().await {
                 self.seen = now;
                 self.reload(asked).await;
             }
@@ -62,6 +63,19 @@ impl Reload {
     async fn look(&self) -> Option<Fingerprint> {
         let dir = self.config.dir.clone();
         tokio::task::spawn_blocking(move || Sources::fingerprint(&dir)).await.ok()
+    }
+
+    /// Whether a file can be read now that could not be at the last reload: its size and time do not tell.
+    async fn reads_again(&self) -> bool {
+        let problems = self.web.problems.load_full();
+        let unread = problems.iter().filter(|problem| problem.code == codes::UNREADABLE_FILE);
+        let unread: Vec<Arc<str>> = unread.map(|problem| Arc::clone(&problem.file)).collect();
+        if unread.is_empty() {
+            return false;
+        }
+        let dir = self.config.dir.clone();
+        let reads = move || unread.iter().any(|file| Sources::read_one(&dir, file).is_ok());
+        tokio::task::spawn_blocking(reads).await.unwrap_or(false)
     }
 
     /// Takes what is good; a workflow whose file is bad now keeps its last good revision.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::steady::Steady;
 use crate::clock::Clock;
 use crate::config::Retention;
 use crate::domain::size::format_size;
@@ -90,16 +91,17 @@ impl Upkeep {
             bytes,
             "retention: how long finished runs and events are kept; beyond this size the oldest go"
         );
-        let mut pass_at = self.clock.now().after(FIRST_AFTER);
+        let (mut steady, mut until_pass) = (Steady::new("runs and events"), FIRST_AFTER);
         loop {
-            let look_at = self.clock.now().after(LOOK_EVERY).min(pass_at);
-            tokio::select! {
+            let pause = LOOK_EVERY.min(until_pass);
+            let is_steady = tokio::select! {
                 () = stopping.cancelled() => return,
-                () = self.clock.sleep_until(look_at) => {}
-            }
-            let is_pass = pass_at <= self.clock.now();
-            if is_pass {
-                pass_at = self.clock.now().after(EVERY);
+                is_steady = steady.pause(&*self.clock, pause) => is_steady,
+            };
+            until_pass = until_pass.saturating_sub(pause);
+            let is_pass = until_pass.is_zero() && is_steady;
+            if until_pass.is_zero() {
+                until_pass = EVERY;
             }
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -195,7 +197,7 @@ impl Upkeep {
                 // Half of the time is for others: who waits for the lock gets it while nobody holds it, and never in between.
                 (false, true) => self.clock.now().since(begun).clamp(AFTER_LOOKING, AFTER_REMOVING),
             };
-            self.clock.sleep_until(self.clock.now().after(pause)).await;
+            self.clock.pause(pause).await;
         }
         let Pruned { runs, events, revisions, bytes } = pass.pruned;
         if 0 < runs + events + revisions {

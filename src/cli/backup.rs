@@ -66,7 +66,11 @@ fn make(args: &BackupArgs, half_made: &Path) -> Result<(u64, u64), Trouble> {
         fs::rename(half_made, &args.file).map_err(failed)?;
     } else {
         // A link, other than a renaming, replaces nothing that came in between.
-        fs::hard_link(half_made, &args.file).and_then(|()| fs::remove_file(half_made)).map_err(|error| cannot_write(&args.file, &error))?;
+        fs::hard_link(half_made, &args.file).map_err(|error| cannot_write(&args.file, &error))?;
+        fs::remove_file(half_made).map_err(|error| {
+            let (file, half_made) = (args.file.display(), half_made.display());
+            Trouble::new(Exit::Problems, format!("{file} is whole; {half_made} is the same and cannot be removed: {error}"))
+        })?;
     }
     let folder = args.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;

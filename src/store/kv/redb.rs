@@ -39,7 +39,7 @@ impl Redb {
         let folder = Folder::open(folder)?;
         create_if_missing(&folder)?;
         // A copy that was not finished is of no use.
-        remove_if_there(&folder.file(COPY_FILE)).map_err(|error| io_error("remove a half-made copy", &error))?;
+        remove_copy(&folder)?;
         let database = open_database(&folder, FILE)?;
         Ok(Self { database: Slot::new("redb", database), files: Arc::new(folder), name: FILE })
     }
@@ -182,7 +182,7 @@ impl Kv for Redb {
     }
 
     fn drop_copy(&self) -> Result<(), StoreError> {
-        remove_if_there(&self.files.file(COPY_FILE)).map_err(|error| io_error("remove a copy", &error))
+        remove_copy(&self.files)
     }
 }
 
@@ -205,6 +205,11 @@ impl Snapshot for Moment {
             Ok(())
         })
     }
+}
+
+fn remove_copy(folder: &Folder) -> Result<(), StoreError> {
+    let path = folder.file(COPY_FILE);
+    remove_if_there(&path).map_err(|error| io_error(&format!("remove {}", path.display()), &error))
 }
 
 fn remove_if_there(path: &Path) -> std::io::Result<()> {

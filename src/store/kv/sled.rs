@@ -98,12 +98,27 @@ fn open_database(folder: &Folder, path: &Path) -> Result<Open, StoreError> {
     if db.is_empty() && folder.file(USED_FILE).exists() {
         return Err(StoreError::Damaged(format!("{what}: it is empty, and was not before")));
     }
+    match synced_log(folder, &what) {
+        Ok(log) => Ok(Open { db, log }),
+        Err(error) => {
+            // sled syncs once more when it is let go of, and panics when it cannot.
+            drop(no_panic(&what, || {
+                drop(db);
+                Ok(())
+            }));
+            Err(error)
+        }
+    }
+}
+
+fn synced_log(folder: &Folder, what: &str) -> Result<File, StoreError> {
+    let failed = |error: std::io::Error| io_error(what, &error);
     let log = File::open(folder.file(LOG_FILE)).map_err(failed)?;
     // Once is enough: neither the settings nor the folder's entries change while it is in use.
     log.sync_all().map_err(failed)?;
     File::open(folder.file(CONF_FILE)).and_then(|conf| conf.sync_all()).map_err(failed)?;
     folder.sync()?;
-    Ok(Open { db, log })
+    Ok(log)
 }
 
 /// A crash may leave one behind, and sled would take it for a whole one.
@@ -204,7 +219,7 @@ impl Kv for Sled {
 
     fn take_copy(&self) -> Result<(), StoreError> {
         let exchange = || {
-            let failed = |error: std::io::Error| io_error("put the copy in place", &error);
+            let failed = |error: std::io::Error| io_error(&format!("put a copy in place in {}", self.path.display()), &error);
             wait_for_last_handle(&self.folder.file(LOG_FILE)).map_err(failed)?;
             sled_copy::declare_whole(&self.path).map_err(failed)?;
             sled_copy::settle(&self.path).map_err(failed)
@@ -213,7 +228,7 @@ impl Kv for Sled {
     }
 
     fn drop_copy(&self) -> Result<(), StoreError> {
-        sled_copy::settle(&self.path).map_err(|error| io_error("remove a copy", &error))
+        sled_copy::give_up(&self.path).map_err(|error| io_error("remove a copy", &error))
     }
 }
 

@@ -61,6 +61,11 @@ pub(super) fn settle(path: &Path) -> Result<()> {
     sync_folder(path)
 }
 
+/// Removes a copy that is not whole. One that is, is the database: the next opening puts it in place.
+pub(super) fn give_up(path: &Path) -> Result<()> {
+    if path.join(WHOLE_MARK).try_exists()? { Ok(()) } else { remove(path) }
+}
+
 fn missing_is_fine(result: Result<()>) -> Result<()> {
     match result {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),

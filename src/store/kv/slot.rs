@@ -88,3 +88,10 @@ impl<T> Slot<T> {
         Ok(())
     }
 }
+
+impl<T> Drop for Slot<T> {
+    fn drop(&mut self) {
+        // An engine may panic when it cannot write what it still has.
+        self.close();
+    }
+}

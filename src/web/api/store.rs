@@ -52,7 +52,7 @@ async fn feed(
         let sent = tokio::select! {
             sent = sender.send(piece) => sent.is_ok(),
             () = web.stopping.cancelled() => false,
-            () = clock.sleep_until(clock.now().after(READER_PATIENCE)) => {
+            () = clock.pause(READER_PATIENCE) => {
                 tracing::warn!("a backup was broken off: its reader took nothing for 30 s");
                 false
             }

@@ -1,13 +1,10 @@
 //! The system calls of the store fail: for a while, and for good.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use http::StatusCode;
-use rustix::process::{Pid, Signal, kill_process};
 
 use super::sender::{Sender, project};
-use crate::process::{Engine, Receiver, Serve, Served, must, skip};
+use super::strace::{Failing, can_trace};
+use crate::process::{Engine, Receiver, Serve, must};
 
 /// System calls by which a store writes, and how they fail.
 const SYNCS: [(&str, &str); 2] = [("fsync,fdatasync", "EIO"), ("fsync,fdatasync", "ENOSPC")];
@@ -23,44 +20,8 @@ const EVENTS: u64 = 12;
 /// Refusals in a row.
 const REFUSALS: usize = 20;
 
-/// A tracer that makes system calls of a server fail, for as long as it lives.
-struct Fault(Child);
-
-impl Fault {
-    /// Begins; returns when every thread of the server is under it.
-    fn begin(served: &Served, call: &str, error: &str) -> Self {
-        let mut command = Command::new("strace");
-        command.args(["-f", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &format!("inject={call}:error={error}")]);
-        let mut child = command.arg("-p").arg(served.pid().to_string()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        said.read_line(&mut line).unwrap();
-        assert!(line.contains("attached"), "{line}");
-        // It tells of each new thread as well, and must not wait for a reader.
-        std::thread::spawn(move || drop(std::io::copy(&mut said, &mut std::io::sink())));
-        Self(child)
-    }
-}
-
-impl Drop for Fault {
-    fn drop(&mut self) {
-        // It lets go of the server; a kill would leave that one stopped.
-        let _gone = kill_process(Pid::from_child(&self.0), Signal::TERM);
-        drop(self.0.wait());
-    }
-}
-
-fn can_trace(test: &str) -> bool {
-    let traced = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).status();
-    let can = traced.is_ok_and(|status| status.success());
-    if !can {
-        skip(test, "strace is missing, or may not trace");
-    }
-    can
-}
-
 /// The disk of a running server fails; then it works again, or the server is started again on one that does.
-async fn check(engine: Engine, call: &str, error: &str, lasts: bool) {
+async fn check(engine: Engine, call: &'static str, error: &'static str, lasts: bool) {
     let at = format!("{engine:?}, {call} {error}");
     let receiver = Receiver::start().await;
     let project = project(&receiver);
@@ -70,7 +31,7 @@ async fn check(engine: Engine, call: &str, error: &str, lasts: bool) {
     let api = served.api();
     sender.insist(&api, EVENTS).await;
 
-    let fault = Fault::begin(&served, call, error);
+    let fault = Failing::new(call, error).begin(&served);
     let mut refusals = 0;
     while refusals < REFUSALS {
         assert!(sender.told.len() < 200, "{at}: the fault was never met");
@@ -130,7 +91,7 @@ async fn sled_that_cannot_write_is_refused_in_time_and_has_everything_acknowledg
         let served = serve.start().await;
         let api = served.api();
         sender.insist(&api, EVENTS).await;
-        let fault = Fault::begin(&served, call, error);
+        let fault = Failing::new(call, error).begin(&served);
         let mut refusals = 0;
         // It may wait for ever: whoever sends is not kept as long.
         while refusals < REFUSALS {

@@ -33,24 +33,35 @@ pub(super) fn project(receiver: &Receiver) -> Project {
 pub(super) struct Sender {
     pub(super) told: Told,
     pub(super) refused: usize,
+    more: usize,
     next: u64,
 }
 
 impl Sender {
+    /// One whose events are so much larger than they have to be, in bytes.
+    pub(super) fn of(more: usize) -> Self {
+        Self { more, ..Self::default() }
+    }
+
     /// One more event; says whether it was stored. What is not stored is answered 503 with `Retry-After`.
     pub(super) async fn send(&mut self, api: &Api) -> bool {
+        self.try_send(api).await.unwrap()
+    }
+
+    /// The same to a server that may end. Without an answer the event is the next one again.
+    pub(super) async fn try_send(&mut self, api: &Api) -> reqwest::Result<bool> {
         let number = self.next;
-        let answer = api.hook("work", &[], json!({"number": number, "pad": "x".repeat(3_000)}).to_string()).await;
+        let answer = api.try_hook("work", &[], json!({"number": number, "pad": "x".repeat(3_000 + self.more)}).to_string()).await?;
         if answer.status == StatusCode::SERVICE_UNAVAILABLE {
             let code = answer.body["code"].as_str().unwrap();
             assert!(matches!(code, "disk-full" | "store-unavailable"), "{answer:?}");
             self.refused += 1;
-            return false;
+            return Ok(false);
         }
         let (told, _is_repeat) = answer.told();
         self.told.insert(number, told);
         self.next += 1;
-        true
+        Ok(true)
     }
 
     /// So many events, each until it is stored.

@@ -75,6 +75,11 @@ impl Api {
         self.http.post(format!("{}/api/{path}", self.url)).bearer_auth(&self.token).send().await.unwrap().status()
     }
 
+    /// The status of a page of the API.
+    pub(crate) async fn look(&self, path: &str) -> StatusCode {
+        self.http.get(format!("{}/api/{path}", self.url)).bearer_auth(&self.token).send().await.unwrap().status()
+    }
+
     /// The status of a page beside the API.
     pub(crate) async fn status(&self, path: &str) -> StatusCode {
         self.http.get(format!("{}{path}", self.url)).send().await.unwrap().status()

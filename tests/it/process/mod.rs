@@ -13,12 +13,12 @@ pub(crate) use fork::{apart, spawned};
 pub(crate) use project::Project;
 pub(crate) use receiver::{Receiver, Seen};
 pub(crate) use senders::{Senders, Told};
-pub(crate) use served::{Engine, Ran, Serve, Served, hence, hence_and, hence_with};
+pub(crate) use served::{Engine, Ran, Serve, Served, hence, hence_and, hence_under, hence_with};
 
 use std::time::Duration;
 
 /// How long a test waits for something that must happen before it counts as failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits for what must happen.
 pub(crate) async fn must<T>(what: &str, happens: impl Future<Output = T>) -> T {

@@ -99,6 +99,17 @@ impl Receiver {
         let mut counted = self.shared.count.subscribe();
         must(&format!("{count} requests arrive"), counted.wait_for(|now| count <= *now)).await.unwrap();
     }
+
+    /// Returns when what has arrived is enough.
+    pub(crate) async fn until(&self, what: &str, enough: impl Fn(&[Seen]) -> bool) {
+        let mut counted = self.shared.count.subscribe();
+        let arrives = async {
+            while !enough(&self.seen()) {
+                counted.changed().await.unwrap();
+            }
+        };
+        must(what, arrives).await;
+    }
 }
 
 async fn receive(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {

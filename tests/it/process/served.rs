@@ -3,11 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{Api, PATIENCE, Project, must, spawned};
 
@@ -51,8 +50,8 @@ impl Serve {
     }
 
     /// As the last argument of another program, which becomes `hence` itself: a limit, a tracer.
-    pub(crate) fn under(mut self, program: &[&str]) -> Self {
-        self.under = program.iter().map(|word| (*word).to_owned()).collect();
+    pub(crate) fn under(mut self, program: &[impl AsRef<str>]) -> Self {
+        self.under = program.iter().map(|word| word.as_ref().to_owned()).collect();
         self
     }
 
@@ -85,15 +84,14 @@ impl Serve {
     pub(crate) fn spawn(&self) -> (Served, oneshot::Receiver<String>) {
         let mut child = spawned(self.command().stderr(Stdio::piped()).stdout(Stdio::null()));
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        let log = Arc::new(Mutex::new(Vec::new()));
+        let (written, log) = watch::channel(Vec::new());
         let (ready, is_ready) = oneshot::channel();
-        let written = Arc::clone(&log);
         // A thread, and to the very end: a full pipe would stop the server.
         std::thread::spawn(move || {
             let mut ready = Some(ready);
             for line in stderr.lines().map_while(Result::ok) {
                 let url = ready_url(&line);
-                written.lock().unwrap().push(line);
+                written.send_modify(|lines: &mut Vec<String>| lines.push(line));
                 if let Some(url) = url
                     && let Some(ready) = ready.take()
                 {
@@ -108,7 +106,7 @@ impl Serve {
     pub(crate) async fn unheard(&self) -> Served {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let child = spawned(self.command().stderr(full).stdout(Stdio::null()));
-        let mut served = Served { child, url: String::new(), data: self.data.clone(), log: Arc::default() };
+        let mut served = Served { child, url: String::new(), data: self.data.clone(), log: watch::channel(Vec::new()).1 };
         while served.url.is_empty() {
             assert_eq!(served.child.try_wait().unwrap(), None, "it ended");
             served.url = std::fs::read_to_string(self.data.join("address")).unwrap_or_default().trim().to_owned();
@@ -135,7 +133,8 @@ pub(crate) struct Served {
     /// Where it listens.
     pub(crate) url: String,
     data: PathBuf,
-    log: Arc<Mutex<Vec<String>>>,
+    /// It ends with the thread that reads it.
+    log: watch::Receiver<Vec<String>>,
 }
 
 impl Served {
@@ -147,7 +146,7 @@ impl Served {
 
     /// What it has written to standard error.
     pub(crate) fn log(&self) -> Vec<String> {
-        self.log.lock().unwrap().clone()
+        self.log.borrow().clone()
     }
 
     /// SIGKILL; returns when the process is gone.
@@ -187,12 +186,9 @@ impl Served {
 
     /// Waits for a line of its log that holds these words.
     pub(crate) async fn says(&self, words: &str) {
-        let said = async {
-            while !self.log().iter().any(|line| line.contains(words)) {
-                tokio::task::yield_now().await;
-            }
-        };
-        must(words, said).await;
+        let mut log = self.log.clone();
+        let is_said = log.wait_for(|lines| lines.iter().any(|line| line.contains(words)));
+        assert!(must(words, is_said).await.is_ok(), "it ended and never said {words:?}:\n{}", self.log().join("\n"));
     }
 
     /// SIGTERM; returns the exit code.
@@ -201,17 +197,26 @@ impl Served {
         self.ended().await
     }
 
+    /// Waits for the end; returns the exit code (nothing after a signal) and what it had to say.
+    pub(crate) async fn ended_saying(self) -> (Option<i32>, Vec<String>) {
+        let mut log = self.log.clone();
+        let code = self.ended().await;
+        assert!(must("its log ends", log.wait_for(|_| false)).await.is_err());
+        let said = log.borrow().clone();
+        (code, said)
+    }
+
     /// Waits for the end; returns the exit code.
     pub(crate) async fn ended(mut self) -> Option<i32> {
         let pid = Pid::from_child(&self.child);
-        let log = Arc::clone(&self.log);
+        let log = self.log.clone();
         let waiting = tokio::task::spawn_blocking(move || self.child.wait().unwrap().code());
         if let Ok(code) = tokio::time::timeout(PATIENCE, waiting).await {
             return code.unwrap();
         }
         // The blocked thread still has the child, so the pid cannot be another's.
         kill_process(pid, Signal::KILL).unwrap();
-        panic!("the server did not end:\n{}", log.lock().unwrap().join("\n"));
+        panic!("the server did not end:\n{}", log.borrow().join("\n"));
     }
 }
 
@@ -255,6 +260,13 @@ pub(crate) async fn hence(args: &[&str]) -> Ran {
 pub(crate) async fn hence_with(variables: &[(&str, &str)], args: &[&str]) -> Ran {
     let mut command = program();
     command.args(args).envs(variables.iter().copied());
+    finished(command).await
+}
+
+/// Runs `hence ARGS` as the last arguments of another program, which becomes `hence` itself: a limit, a tracer.
+pub(crate) async fn hence_under(under: &[String], args: &[&str]) -> Ran {
+    let mut command = program_under(under);
+    command.args(args);
     finished(command).await
 }
 
