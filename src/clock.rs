@@ -2,9 +2,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{LazyLock, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -20,6 +20,8 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// Returns once `now()` is `time` or later.
     fn sleep_until(&self, time: Timestamp) -> Wait;
+    /// How long it has run; the difference of two readings is the time between them, also when it is set meanwhile.
+    fn uptime(&self) -> Duration;
     /// Returns after `span`, also when the clock is set meanwhile: for pauses that mean no time of day.
     fn pause(&self, span: Duration) -> Wait {
         self.sleep_until(self.now().after(span))
@@ -42,6 +44,12 @@ fn wall_clock() -> Timestamp {
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         wall_clock()
+    }
+
+    fn uptime(&self) -> Duration {
+        #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
+        static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        BEGUN.elapsed()
     }
 
     fn sleep_until(&self, time: Timestamp) -> Wait {
@@ -93,6 +101,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         *self.0.borrow()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.now().since(Timestamp(0))
     }
 
     fn sleep_until(&self, time: Timestamp) -> Wait {

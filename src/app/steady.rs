@@ -4,36 +4,41 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::domain::time::Timestamp;
 
 /// So long after a leap nothing is forgotten for its age.
 const DOUBT: Duration = Duration::from_secs(3_600);
-/// A pause may end so late on a machine that has much to do.
-const LATE: Duration = Duration::from_secs(30);
+/// What a clock is put right by is no leap.
+const SMALL: Duration = Duration::from_secs(30);
 
-/// Compares the clock with the pauses of a task that is about to forget something.
+/// Compares the clock with the time that passes between two looks of a task that is about to forget something.
 #[derive(Debug)]
 pub(super) struct Steady {
     what: &'static str,
     doubt: Duration,
+    /// The clock and its uptime at the last look: what happened while something was being forgotten counts as well.
+    looked: Option<(Timestamp, Duration)>,
 }
 
 impl Steady {
     /// For a task that forgets this.
     pub(super) fn new(what: &'static str) -> Self {
-        Self { what, doubt: Duration::ZERO }
+        Self { what, doubt: Duration::ZERO, looked: None }
     }
 
     /// Pauses; says whether the clock may be believed then.
     pub(super) async fn pause(&mut self, clock: &dyn Clock, span: Duration) -> bool {
-        let begun = clock.now();
+        let (then, begun) = self.looked.unwrap_or_else(|| (clock.now(), clock.uptime()));
         clock.pause(span).await;
-        self.after(span, clock.now().since(begun))
+        let (now, uptime) = (clock.now(), clock.uptime());
+        self.looked = Some((now, uptime));
+        self.after(uptime.saturating_sub(begun), now.since(then))
     }
 
-    /// A pause of `span` is over, and by the clock it took `took`.
-    fn after(&mut self, span: Duration, took: Duration) -> bool {
-        if span.saturating_add(LATE) < took {
-            let by = took.saturating_sub(span);
+    /// Since the last look it is `span`, and `by_clock` by the clock.
+    fn after(&mut self, span: Duration, by_clock: Duration) -> bool {
+        let by = by_clock.saturating_sub(span);
+        if SMALL < by {
             tracing::warn!(?by, "the clock went forward: for an hour no {} are forgotten for their age", self.what);
             self.doubt = DOUBT;
         } else {
@@ -51,7 +56,7 @@ mod tests {
     fn after_a_leap_it_is_not_believed_for_an_hour() {
         const MINUTE: Duration = Duration::from_secs(60);
         let mut steady = Steady::new("runs");
-        assert!(steady.after(MINUTE, MINUTE) && steady.after(MINUTE, MINUTE + LATE));
+        assert!(steady.after(MINUTE, MINUTE) && steady.after(MINUTE, MINUTE + SMALL));
         assert!(!steady.after(MINUTE, 2 * MINUTE));
         // Back again: it may have been right before, or is now.
         assert!(!steady.after(MINUTE, Duration::ZERO));

@@ -29,15 +29,15 @@ pub(crate) async fn check(life: &Life, known: &mut Known) {
     }
 }
 
-fn ids(list: &[Value]) -> BTreeSet<String> {
+pub(crate) fn ids(list: &[Value]) -> BTreeSet<String> {
     let ids: BTreeSet<String> = list.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), list.len(), "an id is there twice");
     ids
 }
 
 /// A sender that got no answer sends again; one that got an answer and does so is recognised.
-async fn check_resent(life: &Life, known: &mut Known) {
-    let told = known.told.keys().rev().take(RESENT).copied();
+pub(crate) async fn check_resent(life: &Life, known: &mut Known) {
+    let told = known.told.keys().rev().take(RESENT).chain(known.told.keys().take(RESENT)).copied();
     let again: Vec<u64> = known.unanswered.iter().copied().chain(told).collect();
     for number in again {
         let answer = life.api.hook("work", &[], json!({"number": number, "pad": ""}).to_string()).await;
@@ -90,7 +90,7 @@ async fn check_ended(life: &Life, known: &mut Known) {
 }
 
 /// One run, step by step.
-async fn check_run(life: &Life, run: &str, number: Option<u64>) {
+pub(crate) async fn check_run(life: &Life, run: &str, number: Option<u64>) {
     let shown = life.api.get(&format!("runs/{run}")).await;
     assert_eq!(shown["status"], "succeeded", "{shown}");
     let calls: Vec<_> = steps(&shown).into_iter().filter(|(_, _, tries)| 0 < *tries).collect();
@@ -105,7 +105,7 @@ async fn check_run(life: &Life, run: &str, number: Option<u64>) {
 }
 
 /// What arrived since the start: nothing that was done before, nothing out of order, everything whole.
-fn check_calls(life: &Life, known: &mut Known) {
+pub(crate) fn check_calls(life: &Life, known: &mut Known) {
     for call in life.receiver.seen() {
         check_call(&call.key, known);
         let number = call.body["number"].as_u64().unwrap();

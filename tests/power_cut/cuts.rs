@@ -3,7 +3,7 @@
 use crate::chance::Chance;
 use crate::check::check;
 use crate::disk::{Disk, can_run};
-use crate::life::{Known, Life, cut_while_opening};
+use crate::life::{Known, Life, cut_while_opening, project};
 use crate::process::{Engine, note};
 
 /// Disks of one engine, each new and cut again and again. More of them: `HENCE_POWER_CUT_DISKS`.
@@ -17,10 +17,10 @@ const EVENTS: u64 = 60;
 /// How much happens between two cuts of a life, at most.
 const BETWEEN: u64 = 16;
 /// Another seed: `HENCE_POWER_CUT_SEED`.
-const SEED: u64 = 1;
+pub(crate) const SEED: u64 = 1;
 
 #[expect(clippy::disallowed_methods, reason = "the tests' own switches are no settings of hence")]
-fn switch(name: &str, default: u64) -> u64 {
+pub(crate) fn switch(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |value| value.parse().unwrap())
 }
 
@@ -35,7 +35,7 @@ async fn sled_keeps_the_promise_when_the_power_is_cut() {
 }
 
 /// Says where it was when a check fails.
-struct At(String);
+pub(crate) struct At(pub(crate) String);
 
 impl Drop for At {
     fn drop(&mut self) {
@@ -131,5 +131,5 @@ const RELOAD_MAX_US: u64 = 40_000;
 async fn opening(disk: Disk, engine: Engine, chance: &mut Chance, known: &mut Known, count: &mut Count) -> Disk {
     count.cuts += 1;
     count.opening += 1;
-    cut_while_opening(disk, engine, chance, known).await
+    cut_while_opening(project, disk, engine, chance, known).await
 }

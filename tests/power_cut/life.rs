@@ -124,6 +124,11 @@ pub(crate) async fn moment(chance: &mut Chance, within_us: u64) {
 impl Life {
     /// Serves on a disk; returns when it is ready.
     pub(crate) async fn start(mounted: Mounted, engine: Engine, under: &[&str]) -> Self {
+        Self::serving(project, mounted, engine, under).await
+    }
+
+    /// The same with a project of its own.
+    pub(crate) async fn serving(project: impl Fn(&Receiver) -> Project, mounted: Mounted, engine: Engine, under: &[&str]) -> Self {
         let receiver = Receiver::start().await;
         let project = project(&receiver);
         let served = serve(&project, &mounted, engine, under).start().await;
@@ -135,12 +140,21 @@ impl Life {
     pub(crate) fn send(&self, known: &mut Known, count: u64, chance: &mut Chance) -> TaskTracker {
         let new = known.next..known.next + count;
         known.next = new.end;
+        self.send_numbers(known.unanswered.iter().copied().chain(new), chance)
+    }
+
+    /// Sends an event for each of these numbers.
+    pub(crate) fn send_numbers(&self, numbers: impl Iterator<Item = u64>, chance: &mut Chance) -> TaskTracker {
         let mut body = |number: u64| {
             let pad = usize::try_from(chance.below(PAD_BYTES)).unwrap();
             (number, json!({"number": number, "pad": "x".repeat(pad)}))
         };
-        let todo = known.unanswered.iter().copied().chain(new).map(&mut body).collect();
-        self.senders.send(&self.api, AT_A_TIME, todo)
+        self.senders.send(&self.api, AT_A_TIME, numbers.map(&mut body).collect())
+    }
+
+    /// What senders were told, and what they were not told of, by now.
+    pub(crate) fn sent(&self) -> (Told, BTreeSet<u64>) {
+        (self.senders.told(), self.senders.unanswered())
     }
 
     /// Waits for so many more acknowledgements or calls, if there are as many, and then a little.
@@ -155,6 +169,13 @@ impl Life {
                 () = self.senders.are_told(usize::MAX) => {}
             }
         }
+        moment(chance, AFTER_MAX_US).await;
+    }
+
+    /// Waits for so many more calls, and then a little.
+    pub(crate) async fn moment_of_calls(&self, chance: &mut Chance, within: u64) {
+        let progress = usize::try_from(1 + chance.below(within)).unwrap();
+        self.receiver.arrived(self.receiver.count() + progress).await;
         moment(chance, AFTER_MAX_US).await;
     }
 
@@ -176,12 +197,15 @@ impl Life {
         known
     }
 
-    /// The disk as it would be found if the power went now; for some, with writes torn that were under way.
-    /// The server stands still afterwards.
+    /// The disk as it would be found if the power went now; for some, with writes torn that were under way, or with
+    /// names on the disk whose files are not there yet. The server stands still afterwards.
     pub(crate) fn cut(&self, chance: &mut Chance) -> Disk {
         self.served.pause();
         if chance.below(2) == 0 {
-            self.mounted.tear(&data(&self.mounted), chance);
+            tear(&self.mounted, chance);
+        }
+        if chance.below(4) == 0 {
+            self.mounted.commit();
         }
         self.mounted.cut()
     }
@@ -206,22 +230,40 @@ impl Life {
         mounted
     }
 
-    /// SIGKILL. Gives what senders were told: whatever was sent before the server stood still.
-    pub(crate) async fn end(self, sending: TaskTracker, before: &Known) -> Known {
+    /// SIGKILL. Gives what senders were told and what not, and what was called: whatever came before the server stood still.
+    pub(crate) async fn over(self, sending: TaskTracker) -> (Told, BTreeSet<u64>, Vec<Seen>) {
         let Self { served, api: _api, receiver, project: _project, senders, mounted } = self;
         served.kill();
         must("the senders see that it is dead", sending.wait()).await;
         drop(mounted);
+        (senders.told(), senders.unanswered(), receiver.seen())
+    }
+
+    /// The same, added to what was known before.
+    pub(crate) async fn end(self, sending: TaskTracker, before: &Known) -> Known {
+        let (told, unanswered, seen) = self.over(sending).await;
         let mut known = before.clone();
-        known.told.extend(senders.told());
-        known.unanswered = senders.unanswered();
-        known.learn(&receiver.seen());
+        known.told.extend(told);
+        known.unanswered = unanswered;
+        known.learn(&seen);
         known
     }
 }
 
+/// Tears what is written to the store, and to a copy of it that sled keeps in a folder of its own.
+fn tear(mounted: &Mounted, chance: &mut Chance) {
+    mounted.tear(&data(mounted), chance);
+    mounted.tear(&data(mounted).join("copy"), chance);
+}
+
 /// Cuts the power while a server opens its store, or shortly after.
-pub(crate) async fn cut_while_opening(disk: Disk, engine: Engine, chance: &mut Chance, known: &mut Known) -> Disk {
+pub(crate) async fn cut_while_opening(
+    project: impl Fn(&Receiver) -> Project,
+    disk: Disk,
+    engine: Engine,
+    chance: &mut Chance,
+    known: &mut Known,
+) -> Disk {
     const OPENING_MAX_US: u64 = 150_000;
     let mounted = disk.mount();
     let receiver = Receiver::start().await;
@@ -230,7 +272,7 @@ pub(crate) async fn cut_while_opening(disk: Disk, engine: Engine, chance: &mut C
     moment(chance, OPENING_MAX_US).await;
     served.pause();
     if chance.below(2) == 0 {
-        mounted.tear(&data(&mounted), chance);
+        tear(&mounted, chance);
     }
     let cut = mounted.cut();
     served.kill();

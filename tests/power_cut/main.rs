@@ -15,7 +15,10 @@ mod chance;
 mod check;
 mod cuts;
 mod disk;
+mod exchange;
+mod family;
 mod full;
+mod hurried;
 mod life;
 mod mutants;
 #[expect(dead_code, unused_imports, reason = "shared with the integration tests, which use all of it")]
@@ -24,3 +27,4 @@ mod process;
 #[expect(dead_code, reason = "shared with the integration tests, which use all of it")]
 #[path = "../it/support/mod.rs"]
 mod support;
+mod upkeep;

@@ -24,7 +24,7 @@ use crate::process::{Engine, Seen, must, skip};
 use crate::support::{self, Project, Recorder, TestApp, ok};
 
 /// The calls that make a write durable, all of them turned into nothing. `-D`: the tracer is not the parent.
-const NO_SYNC: &[&str] = &[
+pub(crate) const NO_SYNC: &[&str] = &[
     "strace",
     "-D",
     "-f",
@@ -38,7 +38,7 @@ const NO_SYNC: &[&str] = &[
 ];
 
 /// What a server that is started on this disk is found guilty of.
-async fn found(disk: Disk, engine: Engine, mut known: Known) -> Option<String> {
+pub(crate) async fn found(disk: Disk, engine: Engine, mut known: Known) -> Option<String> {
     let checked = TaskTracker::new().spawn(async move {
         let life = Life::start(disk.mount(), engine, &[]).await;
         check(&life, &mut known).await;
@@ -48,7 +48,7 @@ async fn found(disk: Disk, engine: Engine, mut known: Known) -> Option<String> {
     Some(text.unwrap_or_else(|| (*panic.downcast_ref::<&str>().unwrap()).to_owned()))
 }
 
-fn can_trace(test: &str) -> bool {
+pub(crate) fn can_trace(test: &str) -> bool {
     // The same tracer on a program that does nothing.
     let traced = Command::new("strace").args(&NO_SYNC[1..]).arg("true").output();
     match traced {
