@@ -2,6 +2,8 @@
 //! order, and what stops in which.
 
 mod approvals;
+mod background;
+mod doors;
 mod dry;
 mod fetch;
 mod listen;
@@ -21,20 +23,16 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ring::rand::SecureRandom;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, Ids, SystemClock};
 use crate::config::{self, Config};
-use crate::connector::{Connector, Registry};
-use crate::domain::id::EventId;
-use crate::domain::secret::{Secret, Secrets};
+use crate::connector::Connector;
+use crate::domain::secret::Secret;
 use crate::executor::{Executor, Listeners, Revisions, Stop};
 use crate::intake::Intake;
 use crate::intake::form::Forms;
-use crate::intake::limits::{Bodies, FrontDoor, Refusals, Senders, Strangers};
-use crate::intake::verify::Verifier;
 use crate::store::{self, Journal, Store, StoreError};
 use crate::web::Web;
 use crate::workflow::catalog::{Current, Sources};
@@ -118,7 +116,7 @@ impl App {
         let (token, token_is_new) = admin_token(&config).map_err(data_error)?;
         let epoch = store.acquire().await?;
         let secrets = Arc::new(config.secrets.clone());
-        let (registry, verifier) = doors(&config, &secrets, parts.connectors)?;
+        let (registry, verifier) = doors::open(&config, &secrets, parts.connectors)?;
         let seen = Some(Sources::fingerprint(&config.dir));
         let (catalog, problems) = project::load(&config, &registry);
         project::log(&catalog, &problems);
@@ -139,7 +137,7 @@ impl App {
             secrets: Arc::clone(&secrets),
             verifier,
             body_limit_bytes: config.limits.body_bytes,
-            door: front_door(&config),
+            door: doors::bounds(&config),
             forms,
             links: Arc::clone(&links),
             find_revision: approvals::find_revision(Arc::clone(&revisions), Arc::clone(&store)),
@@ -162,7 +160,7 @@ impl App {
         TaskTracker::new().spawn(committer.run());
         let open = executor.start(feed, stop.clone(), &tasks).await?;
         tell_open(open);
-        spawn_upkeep(&tasks, &intake, &config, without_event, &stopping);
+        background::spawn(&tasks, &intake, &config, without_event, &stopping);
         let web = Arc::new(Web {
             intake: Arc::clone(&intake),
             token: token.clone(),
@@ -197,21 +195,6 @@ impl App {
         stop.hard.cancel();
         tasks.wait().await;
     }
-}
-
-/// What goes on beside requests and runs.
-fn spawn_upkeep(
-    tasks: &TaskTracker,
-    intake: &Arc<Intake>,
-    config: &Config,
-    without_event: mpsc::Receiver<EventId>,
-    stopping: &CancellationToken,
-) {
-    let (journal, current, clock) = (Arc::clone(&intake.journal), Arc::clone(&intake.current), Arc::clone(&intake.clock));
-    tasks.spawn(Arc::clone(intake).run_schedules(stopping.clone()));
-    tasks.spawn(Arc::clone(intake).forget_given_up(without_event, stopping.clone()));
-    tasks.spawn(forget_keys(Arc::clone(&journal), Arc::clone(&clock), stopping.clone()));
-    tasks.spawn(retention::Upkeep::new(journal, current, clock, config.retention).run(stopping.clone()));
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -254,32 +237,6 @@ pub(super) fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> 
     store::embedded::open(&config.store, settings)
 }
 
-fn front_door(config: &Config) -> FrontDoor {
-    let limits = config.limits.front;
-    FrontDoor {
-        bodies: Bodies::new(limits.bodies_bytes, limits.body_timeout),
-        senders: limits.sender.map(Senders::new),
-        strangers: Strangers::new(limits.unverified),
-        proxies: config.trusted_proxies.clone(),
-        refusals: Refusals::default(),
-        connections: Arc::default(),
-    }
-}
-
-type Connectors = Vec<(&'static str, Arc<dyn Connector>)>;
-
-/// The door out, and what knows senders at the door in: what those publish is fetched through the door out.
-fn doors(config: &Config, secrets: &Arc<Secrets>, connectors: Option<Connectors>) -> Result<(Arc<Registry>, Verifier), StartError> {
-    let connectors = match connectors {
-        Some(connectors) => connectors,
-        None => vec![("http", project::http(config).map_err(StartError::Config)?)],
-    };
-    let http = connectors.iter().find(|(name, _)| *name == "http").map(|(_, connector)| Arc::clone(connector));
-    let http = http.ok_or_else(|| StartError::Config("there is no `http` connector".to_owned()))?;
-    let verifier = Verifier::new(Arc::clone(secrets), config.public_url.clone(), Arc::new(fetch::Fetch(http)));
-    Ok((Arc::new(Registry::new(connectors, config.connections.clone())), verifier))
-}
-
 fn tell_open(runs: usize) {
     if 0 < runs {
         tracing::info!(runs, "runs from before go on");
@@ -300,30 +257,4 @@ fn admin_token(config: &Config) -> std::io::Result<(Secret, bool)> {
     }
     let bytes: [u8; 24] = random().map_err(std::io::Error::other)?;
     config::admin_token(&config.data, &bytes)
-}
-
-/// Forgets dedupe keys whose window has ended.
-async fn forget_keys(journal: Arc<Journal>, clock: Arc<dyn Clock>, stopping: CancellationToken) {
-    const EVERY: std::time::Duration = std::time::Duration::from_secs(60);
-    const AT_ONCE: usize = 2_000;
-    let mut steady = steady::Steady::new("dedupe keys");
-    loop {
-        let is_steady = tokio::select! {
-            () = stopping.cancelled() => return,
-            is_steady = steady.pause(&*clock, EVERY) => is_steady,
-        };
-        if !is_steady {
-            continue;
-        }
-        loop {
-            match journal.store().forget_keys(clock.now(), AT_ONCE).await {
-                Ok(AT_ONCE) if !stopping.is_cancelled() => {}
-                Ok(_) => break,
-                Err(error) => {
-                    tracing::warn!(error = %error, "dedupe keys could not be forgotten; tried again later");
-                    break;
-                }
-            }
-        }
-    }
 }

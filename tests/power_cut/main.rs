@@ -15,7 +15,6 @@ mod chance;
 mod check;
 mod cuts;
 mod disk;
-mod exchange;
 mod family;
 mod full;
 mod hurried;

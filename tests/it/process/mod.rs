@@ -4,6 +4,7 @@
 mod client;
 mod fork;
 mod project;
+mod ran;
 mod receiver;
 mod senders;
 mod served;
@@ -11,9 +12,10 @@ mod served;
 pub(crate) use client::{Answer, Api, steps};
 pub(crate) use fork::{apart, spawned};
 pub(crate) use project::Project;
+pub(crate) use ran::{Ran, hence, hence_and, hence_under, hence_with};
 pub(crate) use receiver::{Receiver, Seen};
 pub(crate) use senders::{Senders, Told};
-pub(crate) use served::{Engine, Ran, Serve, Served, hence, hence_and, hence_under, hence_with};
+pub(crate) use served::{Engine, Serve, Served};
 
 use std::time::Duration;
 

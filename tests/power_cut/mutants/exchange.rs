@@ -3,11 +3,12 @@
 
 use http::StatusCode;
 
+use super::found;
+use super::unsynced::{NO_SYNC, can_trace};
 use crate::chance::Chance;
 use crate::check::check;
 use crate::disk::{Disk, can_run};
 use crate::life::{Known, Life};
-use crate::mutants::{NO_SYNC, can_trace, found};
 use crate::process::{Engine, must};
 
 /// What the power goes after, and what is then said of the store.
