@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connector::Registry;
 use crate::executor::Revisions;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::web::Web;
 use crate::workflow::catalog::{Fingerprint, Sources};
 use crate::workflow::problem::codes;
@@ -45,6 +45,7 @@ impl Reload {
     }
 
     async fn reload_on_change(mut self, mut hangup: Signal, stopping: CancellationToken) {
+        let mut failing = false;
         loop {
             let asked = tokio::select! {
                 () = stopping.cancelled() => return,
@@ -52,9 +53,13 @@ impl Reload {
                 () = self.clock.pause(LOOK_EVERY) => false,
             };
             let now = self.look().await;
-            if asked || now != self.seen || self.reads_again().await {
+            if asked || failing || now != self.seen || self.reads_again().await {
                 self.seen = now;
-                self.reload(asked).await;
+                let done = self.reload(asked).await;
+                if let (Err(error), false) = (&done, failing) {
+                    tracing::error!(error = %error, "the changed workflows could not be stored; the ones before stay until they can be");
+                }
+                failing = done.is_err();
             }
         }
     }
@@ -79,18 +84,16 @@ impl Reload {
     }
 
     /// Takes what is good; a workflow whose file is bad now keeps its last good revision.
-    async fn reload(&self, asked: bool) {
+    async fn reload(&self, asked: bool) -> Result<(), StoreError> {
         let (config, registry) = (self.config.clone(), Arc::clone(&self.registry));
-        let Ok((catalog, problems)) = tokio::task::spawn_blocking(move || project::load(&config, &registry)).await else { return };
+        let Ok((catalog, problems)) = tokio::task::spawn_blocking(move || project::load(&config, &registry)).await else { return Ok(()) };
         let before = Arc::clone(&self.web.intake.current.get());
         let catalog = catalog.keeping(&before, &problems);
-        if let Err(error) = project::store_revisions(&*self.store, &catalog).await {
-            tracing::error!(error = %error, "the changed workflows could not be stored; the ones before stay");
-            return;
-        }
+        project::store_revisions(&*self.store, &catalog).await?;
         tracing::info!(because = if asked { "SIGHUP" } else { "files changed" }, "reloading");
         project::log(&catalog, &problems);
         self.revisions.replace(Arc::new(catalog));
         self.web.problems.store(Arc::new(problems));
+        Ok(())
     }
 }

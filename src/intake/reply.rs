@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Intake, Receipt, Target};
+use super::{Intake, Receipt, Refusal, Target};
 use crate::domain::Value;
 use crate::domain::admission::NewRun;
 use crate::domain::event::{Event, EventHead};
@@ -75,11 +75,20 @@ pub enum RunAnswer {
 
 impl Intake {
     /// What the hook that took this event says about its answer.
-    pub(super) async fn reply(&self, receipt: &Receipt, event: &Event, targets: &[Target], caller: Option<Caller>) -> Replied {
-        match targets.iter().find_map(|target| Some((target, said(target)?))) {
+    ///
+    /// # Errors
+    /// When it was a repeat, and what it repeats cannot be read now: it is answered alike when it is sent again.
+    pub(super) async fn reply(
+        &self,
+        receipt: &Receipt,
+        event: &Event,
+        targets: &[Target],
+        caller: Option<Caller>,
+    ) -> Result<Replied, Refusal> {
+        Ok(match targets.iter().find_map(|target| Some((target, said(target)?))) {
             None => Replied::Receipt,
             Some((target, Reply::Fixed(respond))) => {
-                let first = self.first_event(receipt, event).await;
+                let first = self.first_event(receipt, event).await?;
                 let mut scope = Scope::new(first.as_ref().unwrap_or(event));
                 evaluate::answer(&target.loaded.program, respond, &mut scope).map_or_else(
                     |mut error| {
@@ -96,16 +105,18 @@ impl Intake {
                 let until = event.head.received.after(*within);
                 if runs.is_empty() { Replied::Receipt } else { Replied::Wait(Waiting { runs, until, caller }) }
             }
-        }
+        })
     }
 
     /// The event that was stored, where this one is its repeat: both are answered alike. Of one that is gone, its name is left.
-    async fn first_event(&self, receipt: &Receipt, event: &Event) -> Option<Event> {
+    async fn first_event(&self, receipt: &Receipt, event: &Event) -> Result<Option<Event>, StoreError> {
         if !receipt.duplicate {
-            return None;
+            return Ok(None);
         }
-        let first = self.journal.store().event(receipt.event).await.ok().flatten();
-        Some(first.unwrap_or_else(|| Event::new(EventHead { id: receipt.event, ..event.head.clone() }, event.body.clone())))
+        let first = self.journal.store().event(receipt.event).await.inspect_err(|error| {
+            tracing::error!(event.id = %receipt.event, error = %error, "the event cannot be read now; its repeat is answered 503");
+        })?;
+        Ok(Some(first.unwrap_or_else(|| Event::new(EventHead { id: receipt.event, ..event.head.clone() }, event.body.clone()))))
     }
 
     /// Begins to wait for those of these runs that the caller of their hook wants to hear of, before they are stored.
@@ -146,8 +157,14 @@ impl Intake {
     }
 
     /// What has been answered by now, as it is stored.
-    pub async fn known_answer(&self, waiting: Waiting) -> Option<RunAnswer> {
-        self.look(&mut Heard::new(waiting.runs)).await
+    ///
+    /// # Errors
+    /// When it cannot be read now: what is there is not told to be missing.
+    pub async fn known_answer(&self, waiting: Waiting) -> Result<Option<RunAnswer>, Refusal> {
+        let found = self.stored_answer(&mut Heard::new(waiting.runs)).await.inspect_err(|error| {
+            tracing::error!(error = %error, "the answer of a run cannot be read now; the repeat is answered 503");
+        })?;
+        Ok(found.map(|answer| self.masked(answer)))
     }
 
     async fn look(&self, heard: &mut Heard) -> Option<RunAnswer> {

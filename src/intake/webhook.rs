@@ -137,7 +137,7 @@ impl Intake {
             None => self.take_in(arrival, &hook.targets).await?,
             Some(unpacked) => self.take_in_unpacked(arrival, unpacked, &hook.targets).await?,
         };
-        let reply = self.reply(&receipt, &event, &hook.targets, caller).await;
+        let reply = self.reply(&receipt, &event, &hook.targets, caller).await?;
         Ok((Taken::One(Received { receipt, reply }), left))
     }
 

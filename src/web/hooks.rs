@@ -88,7 +88,7 @@ async fn take(
     // What waits for a run's answer has its body in the store.
     drop(held);
     let mut response = match taken {
-        Taken::One(received) => told(web, received, wanted).await,
+        Taken::One(received) => told(web, received, wanted).await?,
         Taken::Batch(receipts) => answer_all(&receipts, wanted),
         Taken::Question(answer) => super::answer::said(answer),
     };
@@ -99,16 +99,16 @@ async fn take(
 }
 
 /// What the caller of a hook is told about an event that is stored.
-async fn told(web: &Web, received: Received, wanted: Wanted) -> Response {
+async fn told(web: &Web, received: Received, wanted: Wanted) -> Result<Response, ProblemResponse> {
     let Received { receipt, reply } = received;
     let waiting = match reply {
-        Replied::Receipt => return answer(&receipt, wanted),
-        Replied::Fixed(response) => return super::answer::said(response),
+        Replied::Receipt => return Ok(answer(&receipt, wanted)),
+        Replied::Fixed(response) => return Ok(super::answer::said(response)),
         Replied::Wait(waiting) => waiting,
     };
     // A repeat is not kept waiting a second time.
-    let found = if receipt.duplicate { web.intake.known_answer(waiting).await } else { web.intake.answer(waiting, &web.stopping).await };
-    found.map_or_else(|| not_yet(&receipt, wanted), |answer| super::answer::of_run(answer, wanted))
+    let found = if receipt.duplicate { web.intake.known_answer(waiting).await? } else { web.intake.answer(waiting, &web.stopping).await };
+    Ok(found.map_or_else(|| not_yet(&receipt, wanted), |answer| super::answer::of_run(answer, wanted)))
 }
 
 /// The event is stored, and its run has not answered: where it can be seen.

@@ -254,11 +254,16 @@ pub(super) fn life<T>(work: impl Future<Output = T>) -> T {
 }
 
 pub(super) async fn all_ended(app: &TestApp, or: impl Fn() -> bool) {
+    all_ended_in(app, &*app.store, or).await;
+}
+
+/// The same, seen in a store beside the one that the server has.
+pub(super) async fn all_ended_in(app: &TestApp, seen: &dyn Store, or: impl Fn() -> bool) {
     app.until(async |app| {
         if or() {
             return Some(());
         }
-        let runs = match app.store.runs(RunFilter::default(), 100).await {
+        let runs = match seen.runs(RunFilter::default(), 100).await {
             Ok(page) => page.items,
             Err(error) => {
                 assert!(or(), "{error}");
@@ -281,7 +286,13 @@ pub(super) async fn all_ended(app: &TestApp, or: impl Fn() -> bool) {
 
 /// A person says yes to what a run asks, once they have been told. Whether there is a question: no time passes until it is answered.
 async fn answered(app: &TestApp, run: RunId, is_dead: &impl Fn() -> bool) -> bool {
-    let shown = app.get(&format!("/runs/{run}")).await.body;
+    let shown = loop {
+        let answer = app.get(&format!("/runs/{run}")).await;
+        // One who cannot be told now asks again.
+        if answer.status != 503 || is_dead() {
+            break answer.body;
+        }
+    };
     let steps = shown["steps"].as_array().cloned().unwrap_or_default();
     if steps.iter().any(|step| step["status"] == "retrying") {
         return false;

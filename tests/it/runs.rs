@@ -25,6 +25,11 @@ fn down(status: u16) -> Failure {
     Failure::new(FailureKind::Status, format!("answered {status}")).with_status(status)
 }
 
+/// It is called again, and not at once: without its word the wait is drawn, and may be none.
+fn busy() -> Failure {
+    down(503).with_retry_after(Some(Duration::from_secs(1)))
+}
+
 #[tokio::test]
 async fn a_call_is_tried_again_with_the_same_key_and_input() {
     let recorder = Recorder::answering(|request, nth| if nth < 3 { Err(down(503)) } else { Ok(ok(request)) });
@@ -202,7 +207,7 @@ async fn a_run_is_canceled_while_it_calls_waits_or_stands_in_line() {
 
 #[tokio::test]
 async fn a_waiting_run_can_be_canceled() {
-    let app = TestApp::start(&Project::of(CALL), Recorder::answering(|_, _| Err(down(503)))).await;
+    let app = TestApp::start(&Project::of(CALL), Recorder::answering(|_, _| Err(busy()))).await;
     let run = app.begin("main", json!({})).await;
     app.stands(run, Status::Waiting).await;
     app.api(reqwest::Method::POST, &format!("/runs/{run}/cancel"), None).await;
@@ -221,9 +226,12 @@ steps:
   - stop: '\"old\"'
 ",
     );
-    let life = Life::new(Recorder::answering(|request, nth| {
-        if request.with["url"] == "http://crm.test/b" && nth == 1 { Err(down(503)) } else { Ok(ok(request)) }
-    }));
+    let life =
+        Life::new(Recorder::answering(
+            |request, nth| {
+                if request.with["url"] == "http://crm.test/b" && nth == 1 { Err(busy()) } else { Ok(ok(request)) }
+            },
+        ));
     let app = TestApp::resume(&project, life.clone()).await.unwrap();
     let run = app.begin("main", json!({})).await;
     app.stands(run, Status::Waiting).await;
@@ -293,7 +301,7 @@ steps:
 async fn a_named_retry_that_is_gone_does_not_hold_up_a_run_in_flight() {
     let project = Project::of(&CALL.replace("{attempts: 3, first: 1s, factor: 2, max: 1m}", "patient"));
     project.write("hence.yaml", "retries: {patient: {attempts: 3, first: 1h}}\n");
-    let life = Life::new(Recorder::answering(|request, nth| if nth < 2 { Err(down(503)) } else { Ok(ok(request)) }));
+    let life = Life::new(Recorder::answering(|request, nth| if nth < 2 { Err(busy()) } else { Ok(ok(request)) }));
     let app = TestApp::resume(&project, life.clone()).await.unwrap();
     let run = app.begin("main", json!({})).await;
     app.stands(run, Status::Waiting).await;

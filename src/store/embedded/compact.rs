@@ -62,10 +62,14 @@ impl Core {
             Err(TryLockError::WouldBlock) => return Err(StoreError::Io("the store is being compacted already".to_owned())),
         };
         let before_bytes = self.kv.disk_bytes()?;
-        let Some(copy) = self.kv.begin_copy()? else { return Ok(Compacted { before_bytes, after_bytes: before_bytes }) };
-        let done = self.fill(&*copy, wanted).and_then(|()| self.exchange(copy));
+        let done = match self.kv.begin_copy() {
+            Ok(None) => return Ok(Compacted { before_bytes, after_bytes: before_bytes }),
+            Ok(Some(copy)) => self.fill(&*copy, wanted).and_then(|()| self.exchange(copy)),
+            Err(error) => Err(error),
+        };
         self.writer().delta = None;
         if let Err(error) = done {
+            // Also what was begun of one: it takes room until the next attempt.
             self.kv.drop_copy()?;
             return Err(error);
         }

@@ -282,7 +282,12 @@ impl Core {
             if remembered.event != event {
                 continue;
             }
-            let Ok(Some(head)) = read::event_head(self.view(), event) else { return Ok(false) };
+            let head = match read::event_head(self.view(), event) {
+                Ok(Some(head)) => head,
+                // It stays for a person to look at.
+                Ok(None) | Err(StoreError::Damaged(_)) => return Ok(false),
+                Err(error) => return Err(error),
+            };
             batch.put(key.clone(), Remembered { matches: Some(head.matches), ..remembered }.write()?);
         }
         Ok(true)

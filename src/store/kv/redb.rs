@@ -64,7 +64,8 @@ impl Redb {
 /// file under the real name is damage, and never taken for a new store.
 fn create_if_missing(folder: &Folder) -> Result<(), StoreError> {
     let (path, half_made) = (folder.file(FILE), folder.file(HALF_MADE_FILE));
-    if path.exists() {
+    // One that cannot be looked at now is there all the same, and would be written over.
+    if path.try_exists().map_err(|error| io_error(&format!("look for {}", path.display()), &error))? {
         return Ok(());
     }
     let what = format!("make {}", path.display());

@@ -60,8 +60,8 @@ impl Sled {
         let folder = Folder::open(folder)?;
         sled_copy::settle(&path).map_err(|error| io_error(&format!("put a copy in place in {}", path.display()), &error))?;
         let open = open_database(&folder, &path)?;
-        let used = AtomicBool::new(folder.file(USED_FILE).exists());
-        Ok(Self { open: Slot::new("sled", open), settling: Settling::new(READ_WITHIN), used, folder, path })
+        let used = was_used(&folder).map_err(|error| io_error(&format!("open the sled store in {}", path.display()), &error))?;
+        Ok(Self { open: Slot::new("sled", open), settling: Settling::new(READ_WITHIN), used: AtomicBool::new(used), folder, path })
     }
 
     fn settled<T>(&self, read: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -90,12 +90,13 @@ fn open_database(folder: &Folder, path: &Path) -> Result<Open, StoreError> {
     wait_for_last_handle(&folder.file(LOG_FILE)).map_err(failed)?;
     sled_copy::finish(path).map_err(failed)?;
     // sled begins a new log over one that it does not recognise: what is left of it must not be lost to that.
-    if folder.file(USED_FILE).exists() && !sled_log::has_segment(&folder.file(LOG_FILE), SEGMENT_BYTES).map_err(failed)? {
+    let used = was_used(folder).map_err(failed)?;
+    if used && !sled_log::has_segment(&folder.file(LOG_FILE), SEGMENT_BYTES).map_err(failed)? {
         return Err(StoreError::Damaged(format!("{what}: its log holds nothing that sled wrote, and did before; it is left as it is")));
     }
     let config = Config::new().path(path).flush_every_ms(None).segment_size(SEGMENT_BYTES).cache_capacity(CACHE_BYTES);
     let db = no_panic(&what, || config.open().map_err(|error| open_error(&what, error)))?;
-    if db.is_empty() && folder.file(USED_FILE).exists() {
+    if used && db.is_empty() {
         return Err(StoreError::Damaged(format!("{what}: it is empty, and was not before")));
     }
     match synced_log(folder, &what) {
@@ -109,6 +110,11 @@ fn open_database(folder: &Folder, path: &Path) -> Result<Open, StoreError> {
             Err(error)
         }
     }
+}
+
+/// Whether something was stored; an error when that cannot be seen now.
+fn was_used(folder: &Folder) -> std::io::Result<bool> {
+    folder.file(USED_FILE).try_exists()
 }
 
 fn synced_log(folder: &Folder, what: &str) -> Result<File, StoreError> {
@@ -213,6 +219,8 @@ impl Kv for Sled {
     }
 
     fn begin_copy(&self) -> Result<Option<Box<dyn Kv>>, StoreError> {
+        // An exchange that has not ended is ended first: until then the database is in the folder of the copy.
+        self.with(|_| Ok(()))?;
         sled_copy::remove(&self.path).map_err(|error| io_error("remove an old copy", &error))?;
         Ok(Some(Box::new(Self::open(&sled_copy::folder(&self.path))?)))
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::header;
 
 use super::super::{ProblemResponse, Web};
 use super::events;
+use crate::domain::file::FileId;
 use crate::store::StoreError;
 
 /// What came from a stranger is never shown, only saved: as bytes, under its own name.
@@ -23,19 +25,24 @@ pub(in super::super) async fn show(
         ProblemResponse::no_file(format!("{event} has {} files, and none with the number {number}", found.head.files.len()))
     })?;
     let (id, size) = (file.id(found.head.id), file.size);
+    // A file that cannot be read now is refused as long as nothing of it was sent.
+    let first = if size == 0 { Bytes::new() } else { piece(&web, id, 0).await? };
+    let sent = length(&first);
     // The length was promised: a file that is damaged breaks off.
-    let pieces = stream::try_unfold((0u32, 0u64), move |(index, sent)| {
+    let rest = stream::try_unfold((1u32, sent), move |(index, sent)| {
         let web = Arc::clone(&web);
         async move {
             if size <= sent {
                 return Ok(None);
             }
-            let piece = web.intake.journal.store().file(id, index).await?;
-            let piece = piece.ok_or_else(|| StoreError::Damaged(format!("the file {id} ends too early")))?;
-            let sent = sent.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+            let piece = piece(&web, id, index).await.inspect_err(|error| {
+                tracing::error!(event.id = %id.event, error = %error, "a file of an event was broken off");
+            })?;
+            let sent = sent.saturating_add(length(&piece));
             Ok::<_, StoreError>(Some((piece, (index.saturating_add(1), sent))))
         }
     });
+    let pieces = stream::iter([Ok(first)]).chain(rest);
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::CONTENT_LENGTH, size.to_string()),
@@ -45,6 +52,15 @@ pub(in super::super) async fn show(
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
     Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+async fn piece(web: &Web, file: FileId, index: u32) -> Result<Bytes, StoreError> {
+    let piece = web.intake.journal.store().file(file, index).await?;
+    piece.ok_or_else(|| StoreError::Damaged(format!("the file {file} ends too early")))
+}
+
+fn length(piece: &Bytes) -> u64 {
+    u64::try_from(piece.len()).unwrap_or(u64::MAX)
 }
 
 /// RFC 8187, section 3.2.

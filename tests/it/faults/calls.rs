@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hence::store::StoreError;
 use hence::store::kv::Kv;
-use hence::store::kv::faulty::{Fault, Faulty};
+use hence::store::kv::faulty::{Call, Fault, Faulty};
 use hence::store::kv::memory::Memory;
 
 use crate::crash::{Case, Story, all_ended, events, life, names, recorder, stories, told, undisturbed};
@@ -25,8 +25,8 @@ fn check(error: &StoreError, kept: bool) {
         let (expected, writes, _) = undisturbed(&project, workflow, case, false);
         let expected = timeless(expected);
         for nth in 1..=writes {
-            for writes in WRITES {
-                let fault = Fault { nth, writes, error: error.clone(), kept };
+            for times in WRITES {
+                let fault = Fault { of: Call::Write, nth, times, error: error.clone(), kept };
                 let at = format!("{workflow}, {fault:?}");
                 let (told, may_be_two) = disturbed(&project, workflow, case, fault);
                 if told.len() == expected.len() || !may_be_two {
@@ -40,8 +40,22 @@ fn check(error: &StoreError, kept: bool) {
     }
 }
 
+/// Time goes on until this is done.
+pub(super) async fn while_time_passes(app: &TestApp, work: impl Future<Output = ()>) {
+    let time_passes = async {
+        loop {
+            assert!(tokio::time::timeout(MOMENT, std::future::pending::<()>()).await.is_err());
+            app.clock.advance(STEP);
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = time_passes => {}
+    }
+}
+
 /// Moments are other ones when a write had to wait.
-fn timeless(mut stories: Vec<Story>) -> Vec<Story> {
+pub(super) fn timeless(mut stories: Vec<Story>) -> Vec<Story> {
     for value in stories.iter_mut().flat_map(|(_, _, steps)| steps.values_mut()) {
         if value.starts_with("2026-") {
             "a time".clone_into(value);
@@ -76,19 +90,7 @@ fn disturbed(project: &Project, workflow: &'static str, case: &Case, fault: Faul
             }
             all_ended(&app, || false).await;
         };
-        let time_passes = async {
-            loop {
-                assert!(tokio::time::timeout(MOMENT, std::future::pending::<()>()).await.is_err());
-                app.clock.advance(STEP);
-            }
-        };
-        must("the runs end", async {
-            tokio::select! {
-                () = sent_and_ended => {}
-                () = time_passes => {}
-            }
-        })
-        .await;
+        must("the runs end", while_time_passes(&app, sent_and_ended)).await;
         refused
     });
     (timeless(told(&life(stories(&memory, &names)))), !case.deduplicates && refused && kept)

@@ -51,7 +51,7 @@ fn replay(n: u64, as_n: u64) -> Write {
 }
 
 /// The pieces of a file of the `n`th event, from the `from`th to before the `to`th.
-fn files(n: u64, from: u32, to: u32) -> Write {
+pub(super) fn files(n: u64, from: u32, to: u32) -> Write {
     let file = FileId { event: EventId::new(parts(n)), number: 1 };
     Write::Files((from..to).map(|index| Piece { file, index, bytes: Bytes::from(vec![7; PIECE_BYTES]) }).collect())
 }

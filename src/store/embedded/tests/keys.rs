@@ -1,7 +1,7 @@
 //! Dedupe keys in memory and beyond it: what is known is the same wherever it lies.
 
 use super::super::super::conformance::check_all;
-use super::super::super::kv::faulty::{Fault, Faulty};
+use super::super::super::kv::faulty::{Call, Fault, Faulty};
 use super::super::super::{Accepted, CommitError};
 use super::*;
 use crate::domain::admission::{Gather, Key};
@@ -88,7 +88,7 @@ async fn a_write_that_failed_and_was_kept_makes_the_next_one_a_repeat() {
     for kept in [true, false] {
         let error = StoreError::Io("on command".to_owned());
         // The first write is the format's.
-        let disk = Faulty::failing(Memory::default(), Fault { nth: 3, writes: 1, error: error.clone(), kept });
+        let disk = Faulty::failing(Memory::default(), Fault { of: Call::Write, nth: 3, times: 1, error: error.clone(), kept });
         let store = over(Arc::new(disk), None).unwrap();
         check_repeat(&store, 1, false).await;
         assert_eq!(store.write(vec![faults::accept(2)]).await, Err(error));
@@ -102,12 +102,48 @@ async fn a_write_that_failed_and_was_kept_makes_the_next_one_a_repeat() {
 async fn keys_that_could_not_be_forgotten_are_still_known() {
     for kept in [true, false] {
         let error = StoreError::Io("on command".to_owned());
-        let disk = Faulty::failing(Memory::default(), Fault { nth: 3, writes: 1, error: error.clone(), kept });
+        let disk = Faulty::failing(Memory::default(), Fault { of: Call::Write, nth: 3, times: 1, error: error.clone(), kept });
         let store = over(Arc::new(disk), None).unwrap();
         check_repeat(&store, 1, false).await;
         assert_eq!(store.forget_keys(Timestamp(1_000), 9).await, Err(error));
         check_repeat(&store, 1, !kept).await;
         check_whole(&store).await;
+    }
+}
+
+/// A repeat whose key could not be looked up is no new event: neither where keys are read anew, nor where they are known.
+#[tokio::test]
+async fn a_key_that_cannot_be_read_is_not_taken_for_a_new_one() {
+    for keys_in_memory in [0, 1, 9] {
+        let memory = Memory::default();
+        for n in 1..=3 {
+            check_repeat(&store(&memory, keys_in_memory), n, false).await;
+        }
+        let before = content(&memory);
+        for of in [Call::Read, Call::Record] {
+            for error in [StoreError::Io("on command".to_owned()), StoreError::Damaged("on command".to_owned())] {
+                check_unread_key(&memory, keys_in_memory, of, &error).await;
+            }
+        }
+        assert_eq!(content(&memory), before);
+    }
+}
+
+async fn check_unread_key(memory: &Memory, keys_in_memory: usize, of: Call, error: &StoreError) {
+    for nth in 1.. {
+        let disk = Arc::new(Faulty::new(memory.clone()));
+        let store = knowing(Arc::clone(&disk) as Arc<dyn Kv>, None, keys_in_memory).unwrap();
+        disk.fail(Fault { of, nth, times: 1, error: error.clone(), kept: false });
+        let first = store.write(vec![faults::accept(2)]).await;
+        if disk.mend() == 0 {
+            assert!(is_repeat(&first.unwrap()[0]));
+            assert!(1 < nth, "{keys_in_memory}: no {of:?} was met");
+            return;
+        }
+        // What is damaged is the trouble of this write alone.
+        let refused = Ok(vec![Written::Refused(CommitError::Store(error.clone()))]);
+        assert!(first == Err(error.clone()) || first == refused, "{keys_in_memory}, {of:?} {nth}: {first:?}");
+        check_repeat(&store, 2, true).await;
     }
 }
 

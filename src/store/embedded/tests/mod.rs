@@ -6,6 +6,7 @@ mod keys;
 mod retention;
 mod silence;
 mod size;
+mod upkeep;
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
