@@ -11,6 +11,9 @@ use super::super::StoreError;
 
 /// So long an answer is waited for: longer than a disk that works ever takes, and shorter than most senders wait.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// Counted in pieces: to a process that stood still for a minute only one of them is over at once, and the disk, which
+/// could not tell it anything meanwhile, has the others.
+const PIECES: u32 = 15;
 
 /// Remembers what was given up and has not ended.
 #[derive(Default)]
@@ -31,8 +34,10 @@ impl Patience {
 
     /// What came of it, in time.
     pub(super) async fn wait<T>(&self, mut work: JoinHandle<T>) -> Result<Result<T, JoinError>, StoreError> {
-        if let Ok(joined) = timeout(ANSWER_WITHIN, &mut work).await {
-            return Ok(joined);
+        for _ in 0..PIECES {
+            if let Ok(joined) = timeout(ANSWER_WITHIN / PIECES, &mut work).await {
+                return Ok(joined);
+            }
         }
         *self.given_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(work.abort_handle());
         Err(silent())

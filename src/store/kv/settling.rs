@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use super::super::StoreError;
 
+/// Patience is counted in pieces: to a process that stood still only one of them is over at once.
+const PIECES: u32 = 10;
+
 /// Keeps readers and the writer apart.
 #[derive(Debug)]
 pub(super) struct Settling {
@@ -35,8 +38,11 @@ impl Settling {
     }
 
     pub(super) fn read(&self) -> Result<Reading<'_>, StoreError> {
-        let waited = self.changed.wait_timeout_while(self.state(), self.patience, |state| state.writing && !state.late);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        for _ in 0..PIECES {
+            let waited = self.changed.wait_timeout_while(state, self.patience / PIECES, |state| state.writing && !state.late);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
         if state.writing {
             state.late = true;
             self.changed.notify_all();

@@ -1,6 +1,7 @@
 //! A disk that says nothing.
 
 use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -53,9 +54,15 @@ async fn a_write_that_gets_no_answer_is_an_error_and_the_next_ones_are_at_once()
     gate.set(true);
     let time_passes = async {
         gate.reached.notified().await;
-        tokio::time::advance(ANSWER_WITHIN).await;
+        for _ in 0..ANSWER_WITHIN.as_secs() * 2 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
     };
-    let (written, ()) = tokio::join!(store.write(vec![accept(1)]), time_passes);
+    let written = tokio::select! {
+        biased;
+        written = store.write(vec![accept(1)]) => written,
+        () = time_passes => panic!("nothing was said in twice the time"),
+    };
     let error = written.unwrap_err();
     assert!(error.to_string().contains("see whether the disk is there"), "{error}");
     assert_eq!(store.write(vec![accept(2)]).await, Err(error.clone()));
@@ -71,4 +78,20 @@ async fn a_write_that_gets_no_answer_is_an_error_and_the_next_ones_are_at_once()
         matches!(&written[..], [Written::Accepted(Accepted::Duplicate { .. }), Written::Accepted(Accepted::New { .. })]),
         "{written:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stood_still_waits_for_the_answer_all_the_same() {
+    let gate = Arc::new(Gate::default());
+    let store = over(Arc::clone(&gate) as Arc<dyn Kv>, None).unwrap();
+    store.acquire().await.unwrap();
+    gate.set(true);
+    let goes_on = async {
+        gate.reached.notified().await;
+        tokio::time::advance(ANSWER_WITHIN * 4).await;
+        tokio::task::yield_now().await;
+        gate.set(false);
+    };
+    let (written, ()) = tokio::join!(store.write(vec![accept(1)]), goes_on);
+    assert!(matches!(written.unwrap()[..], [Written::Accepted(Accepted::New { .. })]));
 }
